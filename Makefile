@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make` alone lists the targets. Go and make are all that they need; `make race`
+# wants a C compiler besides, `make generate-check` wants git.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO       ?= go
+PLUGINS  := halopsa hellocloud faxplus
+FUZZTIME ?= 30s
+
+# Go's suffix of a program on this machine: .exe, or nothing.
+EXE = $(shell $(GO) env GOEXE 2>/dev/null)
+
+# Plugins run with no loader and no C library in their sandbox, so all is static.
+export CGO_ENABLED := 0
+
+# A plugin is trusted by its bytes. Neither the folder it was built in nor the
+# commit it was built from may change them.
+BUILD = $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
+
+# What `make run` and the hints it prints work on.
+RUNENV = CREDHOST_DATA=./data CREDHOST_PLUGINS=bin/plugins
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- programs -----------------------------------------------------------------
+
+.PHONY: build
+build: need-go ## build bin/credhost and the plugins in bin/plugins
+	$(BUILD) -o bin/credhost$(EXE) ./cmd/credhost
+	$(foreach p,$(PLUGINS),$(BUILD) -o bin/plugins/credhost-plugin-$(p)$(EXE) ./plugins/$(p)$(newline))
+
+.PHONY: demo
+demo: build ## show credhost at work, against stand-ins on this machine
+	bin/credhost$(EXE) demo
+
+.PHONY: run
+run: build ## make credhost ready to use, with its store in ./data
+	@mkdir -p data
+	@for p in $(PLUGINS); do $(RUNENV) bin/credhost$(EXE) plugin trust $$p --yes || exit; done
+	@$(RUNENV) bin/credhost$(EXE) doctor
+	@printf '\ncredhost is ready. Its store is ./data, its plugins are in bin/plugins. Go on with:\n\n'
+	@printf '  %s\n' 'export $(RUNENV)' \
+		'bin/credhost$(EXE) types' \
+		'bin/credhost$(EXE) create hellocloud --name first' \
+		'bin/credhost$(EXE) list'
+
+.PHONY: clean
+clean: ## remove what was built (never ./data, the store)
+	rm -rf bin
+
+# --- checks -------------------------------------------------------------------
+
+.PHONY: test
+test: need-go ## run all tests
+	$(GO) test $(TESTFLAGS) ./...
+
+.PHONY: race
+race: need-cc ## run all tests under the race detector
+	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(TESTFLAGS)"
+
+.PHONY: lint
+lint: need-go ## check formatting, then go vet and staticcheck
+	@badly=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$badly" || \
+		{ echo "these files are not formatted; run gofmt -w on them:" >&2; echo "$$badly" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+PLATFORMS := $(foreach os,linux darwin windows,$(os)/amd64 $(os)/arm64)
+
+.PHONY: cross
+cross: need-go ## compile everything for Linux, macOS and Windows, on amd64 and arm64
+	@for p in $(PLATFORMS); do \
+		echo "go build ./... for $$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -buildvcs=false ./... || { echo "does not compile for $$p" >&2; exit 1; }; \
+	done
+
+# Fuzzing takes one target of one package at a time.
+.PHONY: fuzz
+fuzz: need-go ## run each fuzz target for FUZZTIME, 30s unless said
+	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		listed=$$($(GO) test -list '^Fuzz' $$dir) || { echo "$$listed" >&2; exit 1; }; \
+		for target in $$(echo "$$listed" | grep '^Fuzz'); do \
+			echo "fuzz $$dir $$target for $(FUZZTIME)"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
+
+.PHONY: bench
+bench: need-go ## run the benchmarks and print what they reach as ratios
+	$(GO) test -run '^$$' -bench . ./internal/bench/...
+
+# --- generated files ----------------------------------------------------------
+
+.PHONY: generate
+generate: need-go ## write the generated files anew
+	$(GO) generate ./...
+
+# The work tree as git would commit it, in an index of its own: the real index,
+# and edits that are not committed yet, stay as they are.
+WORKTREE = GIT_INDEX_FILE="$$index" git add -A && GIT_INDEX_FILE="$$index" git write-tree
+
+.PHONY: generate-check
+generate-check: need-go ## fail if a generated file is not what `make generate` writes
+	@command -v git >/dev/null || { echo "make generate-check compares with git, which is not on the PATH" >&2; exit 1; }
+	@index=$$(mktemp -d)/index; trap 'rm -rf "$$(dirname "$$index")"' EXIT; \
+		before=$$($(WORKTREE)) && $(MAKE) --no-print-directory generate && after=$$($(WORKTREE)) || exit; \
+		git diff --exit-code --stat "$$before" "$$after" || \
+		{ echo "these files differ from what make generate writes; it has been run now: look at them and commit" >&2; exit 1; }
+
+# --- what the targets need ----------------------------------------------------
+
+GOVERSION := $(shell sed -n 's/^go //p' go.mod)
+
+.PHONY: need-go
+need-go:
+	@command -v $(GO) >/dev/null || \
+		{ echo "credhost needs Go $(GOVERSION) or newer, and there is no '$(GO)' on the PATH: see https://go.dev/doc/install" >&2; exit 1; }
+	@said=$$($(GO) list -m 2>&1) || \
+		{ echo "credhost needs Go $(GOVERSION) or newer: see https://go.dev/doc/install. '$(GO)' says:" >&2; echo "$$said" >&2; exit 1; }
+
+.PHONY: need-cc
+need-cc: need-go
+	@cc=$$($(GO) env CC); command -v "$${cc%% *}" >/dev/null || \
+		{ echo "the race detector needs a C compiler, and there is no '$$cc' on the PATH; make test does without" >&2; exit 1; }
+
+define newline
+
+
+endef

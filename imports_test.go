@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package credhost_test
+
+import (
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// importRules says for each package which packages of this module it may
+// import, and which of the modules named below. Imports run one way:
+//
+//	plugins, examples → sdk/* → sdk ← internal/wire ← host/registry, host/egress ← host ← host/* ← cmd
+//
+// Host and plugins meet only in sdk, and sdk imports the standard library alone.
+// A pattern as of path.Match stands for packages of one kind; "x/..." is every
+// package below x. Tests may import any package of the module, and testOthers.
+var importRules = []struct{ pkg, own, others string }{
+	{".", "", ""},
+
+	{"sdk", "", ""},
+	{"sdk/oauth", "sdk", "oauth2"},
+	{"sdk/serve", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
+	{"sdk/plugintest", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
+
+	{"internal/wire", "sdk internal/wire/pluginv1", "go-plugin hclog grpc protobuf"},
+	{"internal/wire/pluginv1", "", "grpc protobuf"},
+	{"internal/wire/protogen", "", "protocompile protobuf"},
+	{"internal/standin", "", ""},
+
+	{"host/egress", "sdk", "ssrf x/net"},
+	{"host/registry", "sdk internal/wire host/egress", "go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
+	{"host", "sdk host/registry host/egress", "x/sync"},
+	{"host/form", "sdk", ""},
+	{"host/sealer", "", "tink x/sys"},
+	{"host/memstore", "host", ""},
+	{"host/sqlitestore", "host", "sqlite"},
+	{"host/storetest", "host", ""},
+
+	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},
+	{"examples/apikey", "sdk sdk/serve", ""},
+	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
+	{"cmd/credhost", "sdk host host/... internal/standin", "cobra hclog"},
+}
+
+// testOthers is what the tests of any package may import of other modules.
+const testOthers = "go-cmp goleak rapid testscript oauth2"
+
+// others gives the names that the rules use for other modules, or for the one
+// package of a module that is wanted.
+var others = map[string]string{
+	"cobra":        "github.com/spf13/cobra",
+	"go-cmp":       "github.com/google/go-cmp",
+	"go-plugin":    "github.com/hashicorp/go-plugin",
+	"goleak":       "go.uber.org/goleak",
+	"grpc":         "google.golang.org/grpc",
+	"hclog":        "github.com/hashicorp/go-hclog",
+	"oauth2":       "golang.org/x/oauth2",
+	"protobuf":     "google.golang.org/protobuf",
+	"protocompile": "github.com/bufbuild/protocompile",
+	"publicsuffix": "golang.org/x/net/publicsuffix",
+	"rapid":        "pgregory.net/rapid",
+	"sqlite":       "modernc.org/sqlite",
+	"ssrf":         "code.dny.dev/ssrf",
+	"testscript":   "github.com/rogpeppe/go-internal/testscript",
+	"tink":         "github.com/tink-crypto/tink-go/v2",
+	"x/net":        "golang.org/x/net",
+	"x/sync":       "golang.org/x/sync",
+	"x/sys":        "golang.org/x/sys",
+	"x/time":       "golang.org/x/time",
+}
+
+func TestImports(t *testing.T) {
+	ruled := make(map[string]bool)
+	for _, file := range sources(t) {
+		own, other, ok := importRule(file.pkg())
+		if !ok {
+			if !ruled[file.pkg()] {
+				t.Errorf("%s has no import rule: add one to imports_test.go", file.pkg())
+			}
+			ruled[file.pkg()] = true
+			continue
+		}
+		if file.test {
+			own, other = "...", other+" "+testOthers
+		}
+		for _, spec := range file.syntax.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !mayImport(name, own, other) {
+				t.Errorf("%s: %s may not import %s", file.at(spec), file.pkg(), name)
+			}
+		}
+	}
+}
+
+// A rule that names no module would allow nothing and say nothing.
+func TestImportRulesNameModules(t *testing.T) {
+	for _, rule := range importRules {
+		for name := range strings.FieldsSeq(rule.others + " " + testOthers) {
+			if others[name] == "" {
+				t.Errorf("the rule of %s allows %q, which others does not explain", rule.pkg, name)
+			}
+		}
+	}
+}
+
+// importRule finds the rule of a package: its own, or else its kind's.
+func importRule(pkg string) (own, other string, ok bool) {
+	for _, rule := range importRules {
+		if rule.pkg == pkg {
+			return rule.own, rule.others, true
+		}
+	}
+	for _, rule := range importRules {
+		if match, _ := path.Match(rule.pkg, pkg); match {
+			return rule.own, rule.others, true
+		}
+	}
+	return "", "", false
+}
+
+// mayImport tells whether a rule allows an import.
+func mayImport(name, own, other string) bool {
+	if ours, ok := within(name, module); ok {
+		for allowed := range strings.FieldsSeq(own) {
+			if tree, ok := strings.CutSuffix(allowed, "..."); ok && strings.HasPrefix(ours, tree) || allowed == ours {
+				return true
+			}
+		}
+		return false
+	}
+	if first, _, _ := strings.Cut(name, "/"); !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	for allowed := range strings.FieldsSeq(other) {
+		if _, ok := within(name, others[allowed]); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// within cuts the path of a module or package off the front of an import.
+func within(name, root string) (rest string, ok bool) {
+	if name == root {
+		return ".", true
+	}
+	return strings.CutPrefix(name, root+"/")
+}
