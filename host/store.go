@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Record is what a [Store] keeps: ciphertext, and the few columns that are
+// needed to find it. All columns but Updated are part of the associated data
+// of what is sealed, so that a record opens nowhere else and an old one put
+// back is noticed.
+type Record struct {
+	Workspace string
+	ID        string
+	Kind      Kind
+	Type      string // of the credential
+	Name      string // what people call it; not unique, may be empty
+
+	// Generation counts the times that the record was saved, from 1.
+	Generation uint64
+
+	Created, Updated time.Time
+
+	// Sealed is all the rest.
+	Sealed []byte
+}
+
+// A Kind says what a record is.
+type Kind string
+
+// The kinds of records.
+const (
+	KindCredential  Kind = "credential"
+	KindApplication Kind = "application"
+	KindFlow        Kind = "flow" // a visit of a person to a provider; its ID is a hash of the state
+)
+
+// The errors of a [Store].
+var (
+	ErrNotFound = errors.New("host: no such record")                      // for a Get, Save, Delete or Lease of what is not there
+	ErrConflict = errors.New("host: the record has changed")              // for a Save that another was faster than
+	ErrLeased   = errors.New("host: another process works on the record") // for a Lease that is taken
+)
+
+// A Query says which records [Store.List] returns: those of a workspace and a
+// kind, in the order of their IDs.
+type Query struct {
+	Workspace string
+	Kind      Kind
+	Type      string    // of this type only; empty: of all types
+	After     string    // only IDs after this one
+	Before    time.Time // updated before this; zero: whenever
+	Limit     int       // at most this many; 0: 100
+}
+
+// A Lease is the right to renew a record's grant, until a time in the store's
+// clock. Its Epoch is higher than that of every lease on the record before
+// it: a host that has slept through the end of its lease cannot save.
+type Lease struct {
+	Workspace, ID string
+	Owner         string
+	Epoch         uint64
+}
+
+// A Change says that a record was created, saved or deleted.
+type Change struct {
+	Seq           uint64
+	Workspace, ID string
+	Generation    uint64 // 0 if it was deleted
+}
+
+// A Store keeps records. Any number of hosts, in any number of processes, may
+// share one. Package storetest has the tests for it.
+//
+// A lease keeps two hosts from spending the same refresh token; the check of
+// the generation keeps a slow one from overwriting what came after; the check
+// of the epoch keeps a host whose lease has lapsed from saving at all. None
+// suffices without the others.
+//
+// What a method has acknowledged survives kill -9 of the process and the loss
+// of power. Methods must be safe for concurrent use, must return when ctx
+// ends, and hold no lock or transaction between two calls. Records are copied:
+// a store shares no memory with its callers.
+type Store interface {
+	// Get returns a record, or ErrNotFound.
+	Get(ctx context.Context, workspace, id string) (Record, error)
+
+	// List returns the records that q asks for, at most q.Limit.
+	List(ctx context.Context, q Query) ([]Record, error)
+
+	// Create stores a new record, whose Generation is 1. It reports
+	// ErrConflict if there is one with its workspace and ID.
+	Create(ctx context.Context, r Record) error
+
+	// Save replaces a record whose Generation is r.Generation-1. Otherwise it
+	// reports ErrConflict, or ErrNotFound if there is none. If lease is not
+	// nil, it also reports ErrConflict unless the lease is the record's
+	// newest and has not ended, and ends it: both in one step.
+	Save(ctx context.Context, r Record, lease *Lease) error
+
+	// Delete removes a record for good, its lease with it. Of two concurrent
+	// calls exactly one succeeds; the other reports ErrNotFound.
+	Delete(ctx context.Context, workspace, id string) error
+
+	// Lease gives owner the right to renew a record's grant for ttl. It
+	// reports ErrLeased while another's lease, or one of owner's own, lasts.
+	Lease(ctx context.Context, workspace, id, owner string, ttl time.Duration) (Lease, error)
+
+	// Unlease ends a lease without saving. A lease that has ended, or that
+	// another has taken since, is left alone, without an error.
+	Unlease(ctx context.Context, l Lease) error
+
+	// Changes returns what has changed after the given sequence number, at
+	// most 1000 changes, oldest first. Changes to the same record may be
+	// merged into the newest. Since 0 returns none, only the newest number.
+	Changes(ctx context.Context, since uint64) (changes []Change, newest uint64, err error)
+
+	// Close releases the store's resources.
+	Close() error
+}
+
+// A Sealer encrypts what a store keeps. The associated data binds a ciphertext
+// to its record: Open refuses it with any other. Package sealer has one.
+type Sealer interface {
+	Seal(ctx context.Context, plaintext, associated []byte) ([]byte, error)
+	Open(ctx context.Context, sealed, associated []byte) ([]byte, error)
+}

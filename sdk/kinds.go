@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdk
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// canonical checks one answer, or many, and returns it in the form that is
+// stored. It never quotes v, which may be a secret.
+func (f Field) canonical(v string) (string, *Error) {
+	switch {
+	case len(v) > MaxAnswer:
+		return "", invalid(ReasonBounds, "is longer than 256 KiB")
+	case !utf8.ValidString(v) || strings.ContainsRune(v, 0):
+		return "", invalid(ReasonKind, "must be text")
+	case !f.Many || v == "":
+		return f.one(v)
+	}
+	var many []string
+	if json.Unmarshal([]byte(v), &many) != nil {
+		return "", invalid(ReasonKind, `must be a list such as ["one","two"]`)
+	}
+	kept := many[:0]
+	for _, v := range many {
+		c, err := f.one(v)
+		if err != nil {
+			return "", err
+		}
+		if c != "" {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) == 0 {
+		return "", nil
+	}
+	return encode(kept), nil
+}
+
+// one checks a single answer.
+func (f Field) one(v string) (string, *Error) {
+	if !f.Secret && f.Kind != LongText {
+		v = strings.TrimSpace(v)
+	}
+	if v == "" {
+		return "", nil
+	}
+	v, err := f.parse(v)
+	if err != nil || v == "" {
+		return "", err
+	}
+	if !f.Bounds.contains(f.measure(v)) {
+		return "", invalid(ReasonBounds, f.boundsMessage())
+	}
+	if f.Pattern != "" && !compiled(f.Pattern).MatchString(v) {
+		return "", invalid(ReasonPattern, f.patternMessage())
+	}
+	return v, nil
+}
+
+// parse checks that v looks like its kind.
+func (f Field) parse(v string) (string, *Error) {
+	switch f.Kind {
+	case Text, Choice:
+		if strings.ContainsFunc(v, isControl) {
+			return "", invalid(ReasonKind, "must be one line, without line breaks and control characters")
+		}
+	case URL:
+		return parseURL(v)
+	case Bool:
+		if v != "true" && v != "false" {
+			return "", invalid(ReasonKind, "must be true or false")
+		}
+	case Number:
+		return parseNumber(v)
+	case DateTime:
+		t, err := time.Parse(time.RFC3339, v)
+		if err != nil {
+			return "", invalid(ReasonKind, "must be a date and time such as 2006-01-02T15:04:05Z")
+		}
+		return t.Format(time.RFC3339Nano), nil
+	case JSON:
+		var b bytes.Buffer
+		if json.Compact(&b, []byte(v)) != nil {
+			return "", invalid(ReasonKind, "must be JSON")
+		}
+		return b.String(), nil
+	case Pairs:
+		return parsePairs(v)
+	}
+	return v, nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }
+
+func parseURL(v string) (string, *Error) {
+	bad := invalid(ReasonKind, "must be a URL such as https://example.com/path, without user, query and fragment")
+	u, err := url.Parse(strings.TrimRight(v, "/"))
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Opaque != "" || u.User != nil ||
+		u.RawQuery+u.Fragment != "" || u.ForceQuery || strings.Contains(v, "#") || strings.ContainsFunc(v, isControl) {
+		return "", bad
+	}
+	if _, ok := hostPort(u); !ok {
+		return "", bad
+	}
+	u.Host = strings.ToLower(u.Host)
+	return u.String(), nil
+}
+
+var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,30})$`)
+
+func parseNumber(v string) (string, *Error) {
+	if integer.MatchString(v) && v != "-0" {
+		return v, nil
+	}
+	x, err := strconv.ParseFloat(v, 64)
+	if err != nil || math.IsInf(x, 0) || math.IsNaN(x) || !json.Valid([]byte(v)) {
+		return "", invalid(ReasonKind, "must be a number such as 12.5")
+	}
+	return encode(x + 0), nil // + 0 makes 0 of -0
+}
+
+func parsePairs(v string) (string, *Error) {
+	var pairs map[string]string
+	if json.Unmarshal([]byte(v), &pairs) != nil {
+		return "", invalid(ReasonKind, `must be names and values such as {"name":"value"}`)
+	}
+	if len(pairs) == 0 {
+		return "", nil
+	}
+	return encode(pairs), nil
+}
+
+// measure returns what the field's bounds are about.
+func (f Field) measure(v string) float64 {
+	if f.Kind == Number {
+		x, _ := strconv.ParseFloat(v, 64)
+		return x
+	}
+	return float64(utf8.RuneCountInString(v))
+}
+
+func (f Field) boundsMessage() string {
+	limit := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	text := "must be "
+	switch b := f.Bounds; {
+	case b.Min != nil && b.Max != nil:
+		text += "between " + limit(*b.Min) + " and " + limit(*b.Max)
+	case b.Min != nil:
+		text += "at least " + limit(*b.Min)
+	default:
+		text += "at most " + limit(*b.Max)
+	}
+	if f.Kind != Number {
+		text += " characters long"
+	}
+	return text
+}
+
+func (f Field) patternMessage() string {
+	if f.Example != "" {
+		return "must look like " + f.Example
+	}
+	return "does not have the form that is asked for"
+}
+
+var patterns sync.Map // the text of a pattern → *regexp.Regexp
+
+// compiled returns the pattern, which Validate has seen.
+func compiled(pattern string) *regexp.Regexp {
+	if re, ok := patterns.Load(pattern); ok {
+		return re.(*regexp.Regexp)
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		re = regexp.MustCompile(`^\b\B`) // matches nothing
+	}
+	patterns.Store(pattern, re)
+	return re
+}
+
+// encode returns v as compact JSON that leaves <, > and & alone.
+func encode(v any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("sdk: " + err.Error()) // strings, numbers and maps of strings always encode
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

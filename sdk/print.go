@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdk
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Every type of this package that holds a secret prints as an outline, with
+// every verb and as JSON: fmt calls Format, the runtime calls String when it
+// prints a panic, and encoding/json and log/slog call MarshalJSON.
+
+// outline is what a value that holds secrets prints as.
+func outline(what string, names ...string) string {
+	return what + "[" + strings.Join(names, " ") + "]"
+}
+
+// String returns the names of the fields.
+func (v Values) String() string { return outline("values", v.Names()...) }
+
+// Format prints the names of the fields.
+func (v Values) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
+
+// MarshalJSON returns the names of the fields. For the answers themselves see
+// [Schema.Encode].
+func (v Values) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
+
+// String returns the names of the fields.
+func (in Input) String() string { return outline("input", in.values.Names()...) }
+
+// Format prints the names of the fields.
+func (in Input) Format(f fmt.State, _ rune) { io.WriteString(f, in.String()) }
+
+// MarshalJSON returns the names of the fields.
+func (in Input) MarshalJSON() ([]byte, error) { return json.Marshal(in.String()) }
+
+// String returns the names of what g carries, and until when.
+func (g Grant) String() string {
+	names := slices.Concat(slices.Sorted(maps.Keys(g.Header)), slices.Sorted(maps.Keys(g.Query)), slices.Sorted(maps.Keys(g.Path)))
+	if !g.Expiry.IsZero() {
+		names = append(names, "until "+g.Expiry.UTC().Format(time.RFC3339))
+	}
+	return outline("grant", names...)
+}
+
+// Format prints the names of what g carries, and until when.
+func (g Grant) Format(f fmt.State, _ rune) { io.WriteString(f, g.String()) }
+
+// MarshalJSON returns the names of what g carries, and until when.
+func (g Grant) MarshalJSON() ([]byte, error) { return json.Marshal(g.String()) }
+
+// String returns the names of what s adds.
+func (s Signature) String() string {
+	return outline("signature", slices.Sorted(maps.Keys(s.Header))...)
+}
+
+// Format prints the names of what s adds.
+func (s Signature) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+
+// MarshalJSON returns the names of what s adds.
+func (s Signature) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+
+// String returns the method and the names of the headers.
+func (r Request) String() string {
+	return outline("request", append([]string{r.Method}, slices.Sorted(maps.Keys(r.Header))...)...)
+}
+
+// Format prints the method and the names of the headers.
+func (r Request) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+
+// MarshalJSON returns the method and the names of the headers.
+func (r Request) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
+
+// String returns the status and the names of the headers.
+func (r Refusal) String() string {
+	return outline("refusal", append([]string{fmt.Sprint(r.Status)}, slices.Sorted(maps.Keys(r.Header))...)...)
+}
+
+// Format prints the status and the names of the headers.
+func (r Refusal) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+
+// MarshalJSON returns the status and the names of the headers.
+func (r Refusal) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
+
+// String returns the names of what came back.
+func (cb Callback) String() string {
+	return outline("callback", slices.Sorted(maps.Keys(cb.Query))...)
+}
+
+// Format prints the names of what came back.
+func (cb Callback) Format(f fmt.State, _ rune) { io.WriteString(f, cb.String()) }
+
+// MarshalJSON returns the names of what came back.
+func (cb Callback) MarshalJSON() ([]byte, error) { return json.Marshal(cb.String()) }
+
+// String returns no more than that there is an approval: its URL holds the
+// state.
+func (a Approval) String() string { return outline("approval") }
+
+// Format prints no more than that there is an approval.
+func (a Approval) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
+
+// MarshalJSON returns no more than that there is an approval.
+func (a Approval) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
