@@ -72,11 +72,13 @@ lint: need-go ## check formatting, then go vet and staticcheck
 
 PLATFORMS := $(foreach os,linux darwin windows,$(os)/amd64 $(os)/arm64)
 
+# Building leaves the tests out; vetting compiles them too.
 .PHONY: cross
 cross: need-go ## compile everything for Linux, macOS and Windows, on amd64 and arm64
 	@for p in $(PLATFORMS); do \
-		echo "go build ./... for $$p"; \
-		GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -buildvcs=false ./... || { echo "does not compile for $$p" >&2; exit 1; }; \
+		echo "go build and go vet for $$p"; \
+		export GOOS=$${p%/*} GOARCH=$${p#*/}; \
+		$(GO) build -buildvcs=false ./... && $(GO) vet ./... || { echo "does not compile for $$p" >&2; exit 1; }; \
 	done
 
 # Fuzzing takes one target of one package at a time.
