@@ -111,7 +111,7 @@ generate-check: need-go ## fail if a generated file is not what `make generate` 
 	@command -v git >/dev/null || { echo "make generate-check compares with git, which is not on the PATH" >&2; exit 1; }
 	@index=$$(mktemp -d)/index; trap 'rm -rf "$$(dirname "$$index")"' EXIT; \
 		before=$$($(WORKTREE)) && $(MAKE) --no-print-directory generate && after=$$($(WORKTREE)) || exit; \
-		git diff --exit-code --stat "$$before" "$$after" || \
+		git --no-pager diff --exit-code --stat "$$before" "$$after" || \
 		{ echo "these files differ from what make generate writes; it has been run now: look at them and commit" >&2; exit 1; }
 
 # --- what the targets need ----------------------------------------------------
