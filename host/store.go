@@ -22,6 +22,9 @@ type Record struct {
 	// Generation counts the times that the record was saved, from 1.
 	Generation uint64
 
+	// Created and Updated come back as the same instant, to the nanosecond,
+	// and in UTC. A store need not keep years before 1678 or after 2261, but
+	// for the zero time.
 	Created, Updated time.Time
 
 	// Sealed is all the rest.
@@ -43,10 +46,11 @@ var (
 	ErrNotFound = errors.New("host: no such record")                      // for a Get, Save, Delete or Lease of what is not there
 	ErrConflict = errors.New("host: the record has changed")              // for a Save that another was faster than
 	ErrLeased   = errors.New("host: another process works on the record") // for a Lease that is taken
+	ErrBehind   = errors.New("host: the store has forgotten changes")     // for Changes since too long ago
 )
 
 // A Query says which records [Store.List] returns: those of a workspace and a
-// kind, in the order of their IDs.
+// kind, in the order of the bytes of their IDs.
 type Query struct {
 	Workspace string
 	Kind      Kind
@@ -84,6 +88,10 @@ type Change struct {
 // of power. Methods must be safe for concurrent use, must return when ctx
 // ends, and hold no lock or transaction between two calls. Records are copied:
 // a store shares no memory with its callers.
+//
+// A method that reports ErrNotFound, ErrConflict or ErrLeased has changed
+// nothing. After any other error what was asked for may have happened or not,
+// but never in part: look again.
 type Store interface {
 	// Get returns a record, or ErrNotFound.
 	Get(ctx context.Context, workspace, id string) (Record, error)
@@ -91,14 +99,15 @@ type Store interface {
 	// List returns the records that q asks for, at most q.Limit.
 	List(ctx context.Context, q Query) ([]Record, error)
 
-	// Create stores a new record, whose Generation is 1. It reports
+	// Create stores a new record, whose Generation must be 1. It reports
 	// ErrConflict if there is one with its workspace and ID.
 	Create(ctx context.Context, r Record) error
 
 	// Save replaces a record whose Generation is r.Generation-1. Otherwise it
 	// reports ErrConflict, or ErrNotFound if there is none. If lease is not
 	// nil, it also reports ErrConflict unless the lease is the record's
-	// newest and has not ended, and ends it: both in one step.
+	// newest and has not ended, and ends it: both in one step. A nil lease
+	// leaves another's as it is.
 	Save(ctx context.Context, r Record, lease *Lease) error
 
 	// Delete removes a record for good, its lease with it. Of two concurrent
@@ -107,6 +116,7 @@ type Store interface {
 
 	// Lease gives owner the right to renew a record's grant for ttl. It
 	// reports ErrLeased while another's lease, or one of owner's own, lasts.
+	// The clock may count whole milliseconds.
 	Lease(ctx context.Context, workspace, id, owner string, ttl time.Duration) (Lease, error)
 
 	// Unlease ends a lease without saving. A lease that has ended, or that
@@ -114,9 +124,20 @@ type Store interface {
 	Unlease(ctx context.Context, l Lease) error
 
 	// Changes returns what has changed after the given sequence number, at
-	// most 1000 changes, oldest first. Changes to the same record may be
+	// most 1000 changes, oldest first, and the number to ask after next: that
+	// of the last change returned if there may be more, or else the newest.
+	// It is never 0, even of an empty store. Changes to the same record may be
 	// merged into the newest. Since 0 returns none, only the newest number.
-	Changes(ctx context.Context, since uint64) (changes []Change, newest uint64, err error)
+	//
+	// What was acknowledged before the call is seen by it, and a number never
+	// appears below one that was returned before.
+	//
+	// A deletion is remembered for an hour at least. Who asks since so long
+	// ago that one may have been forgotten, or since a number that the store
+	// has not reached because it was restored from a backup, gets ErrBehind
+	// beside the newest number: it must then forget every record that it
+	// holds, and go on from there.
+	Changes(ctx context.Context, since uint64) (changes []Change, next uint64, err error)
 
 	// Close releases the store's resources.
 	Close() error

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package memstore keeps records in memory, for tests, and for programs that
+// want nothing kept: what it holds ends with the process. Hosts of one process
+// may share a Store; for hosts of several there is package sqlitestore.
+package memstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/credhost/credhost/host"
+)
+
+// A Store is a [host.Store] in memory. The zero Store is empty and ready; it
+// must not be copied once it is used. Sealed records stay sealed in it.
+type Store struct {
+	// Now is the clock that leases end by; nil: [time.Now]. It is called with
+	// the store locked, so it must not call the store. Set it before use.
+	Now func() time.Time
+
+	mu      sync.Mutex
+	records map[key]*entry
+	ids     map[string][]string // :: workspace → its IDs, sorted
+	log     log
+	epoch   uint64 // of the newest lease on any record; so one made again starts no lower
+}
+
+var _ host.Store = (*Store)(nil)
+
+type key struct{ workspace, id string }
+
+type entry struct {
+	host.Record
+	lease host.Lease
+	until time.Time // the lease's end; zero: there is none
+}
+
+// New returns an empty store with the clock of this machine.
+func New() *Store { return &Store{} }
+
+// Get returns a record, as [host.Store] says.
+func (s *Store) Get(ctx context.Context, workspace, id string) (host.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return host.Record{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.records[key{workspace, id}]
+	if e == nil {
+		return host.Record{}, host.ErrNotFound
+	}
+	return clone(e.Record), nil
+}
+
+// List returns records, as [host.Store] says.
+func (s *Store) List(ctx context.Context, q host.Query) ([]host.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := s.ids[q.Workspace]
+	from, found := slices.BinarySearch(ids, q.After)
+	if found {
+		from++
+	}
+	var page []host.Record
+	for _, id := range ids[from:] {
+		if len(page) == limit {
+			break
+		}
+		if e := s.records[key{q.Workspace, id}]; matches(q, e.Record) {
+			page = append(page, clone(e.Record))
+		}
+	}
+	return page, nil
+}
+
+func matches(q host.Query, r host.Record) bool {
+	return r.Kind == q.Kind &&
+		(q.Type == "" || r.Type == q.Type) &&
+		(q.Before.IsZero() || r.Updated.Before(q.Before))
+}
+
+// Create stores a new record, as [host.Store] says.
+func (s *Store) Create(ctx context.Context, r host.Record) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.Generation != 1 {
+		return errors.New("memstore: a new record must have the generation 1")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := key{r.Workspace, r.ID}
+	if s.records[k] != nil {
+		return host.ErrConflict
+	}
+	if s.records == nil {
+		s.records, s.ids = make(map[key]*entry), make(map[string][]string)
+	}
+	s.records[k] = &entry{Record: clone(r)}
+	ids := s.ids[r.Workspace]
+	at, _ := slices.BinarySearch(ids, r.ID)
+	s.ids[r.Workspace] = slices.Insert(ids, at, r.ID)
+	s.log.add(k, r.Generation)
+	return nil
+}
+
+// Save replaces a record, as [host.Store] says.
+func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := key{r.Workspace, r.ID}
+	e := s.records[k]
+	switch {
+	case e == nil:
+		return host.ErrNotFound
+	case e.Generation != r.Generation-1:
+		return host.ErrConflict
+	case lease != nil && (*lease != e.lease || !s.now().Before(e.until)):
+		return host.ErrConflict
+	}
+	e.Record = clone(r)
+	if lease != nil {
+		e.until = time.Time{}
+	}
+	s.log.add(k, r.Generation)
+	return nil
+}
+
+// Delete removes a record, as [host.Store] says.
+func (s *Store) Delete(ctx context.Context, workspace, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := key{workspace, id}
+	if s.records[k] == nil {
+		return host.ErrNotFound
+	}
+	delete(s.records, k)
+	ids := s.ids[workspace]
+	at, _ := slices.BinarySearch(ids, id)
+	if ids = slices.Delete(ids, at, at+1); len(ids) == 0 {
+		delete(s.ids, workspace)
+	} else {
+		s.ids[workspace] = ids
+	}
+	s.log.addDeletion(k, s.now())
+	return nil
+}
+
+// Lease gives owner the right to renew, as [host.Store] says.
+func (s *Store) Lease(ctx context.Context, workspace, id, owner string, ttl time.Duration) (host.Lease, error) {
+	if err := ctx.Err(); err != nil {
+		return host.Lease{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.records[key{workspace, id}]
+	if e == nil {
+		return host.Lease{}, host.ErrNotFound
+	}
+	now := s.now()
+	if now.Before(e.until) {
+		return host.Lease{}, host.ErrLeased
+	}
+	s.epoch++
+	e.lease = host.Lease{Workspace: workspace, ID: id, Owner: owner, Epoch: s.epoch}
+	e.until = now.Add(ttl)
+	return e.lease, nil
+}
+
+// Unlease ends a lease, as [host.Store] says.
+func (s *Store) Unlease(ctx context.Context, l host.Lease) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.records[key{l.Workspace, l.ID}]; e != nil && e.lease == l {
+		e.until = time.Time{}
+	}
+	return nil
+}
+
+// Changes returns what has changed, as [host.Store] says.
+func (s *Store) Changes(ctx context.Context, since uint64) ([]host.Change, uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.since(since)
+}
+
+// Close does nothing: hosts that share the store may each close it.
+func (s *Store) Close() error { return nil }
+
+func (s *Store) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+// clone returns a record that shares no memory with r.
+func clone(r host.Record) host.Record {
+	r.Sealed = bytes.Clone(r.Sealed)
+	r.Created, r.Updated = r.Created.Round(0).UTC(), r.Updated.Round(0).UTC()
+	return r
+}
