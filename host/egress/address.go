@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"code.dny.dev/ssrf"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// errAddress is what a dial fails with when the policy refuses the address.
+// Which address it was stays here: a private name's address is not for whoever
+// made the host look it up.
+var errAddress = errors.New("the address is private or special")
+
+// metadata are the addresses at which clouds hand out the secrets of their
+// machines. A prefix that happens to contain one does not open it. The first
+// is everybody's, the others those of AWS, Google, Azure, Alibaba and Oracle.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("169.254.169.254"),
+	netip.MustParseAddr("fd00:ec2::254"),
+	netip.MustParseAddr("fd20:ce::254"),
+	netip.MustParseAddr("168.63.129.16"), // looks public, is not
+	netip.MustParseAddr("100.100.100.200"),
+	netip.MustParseAddr("192.0.0.192"),
+}
+
+// nat64 carries an IPv4 address in its last 32 bits (RFC 6052).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// addresses decides which addresses may be connected to.
+type addresses struct {
+	special *ssrf.Guardian
+	single  []netip.Addr // those that the operator allows by themselves
+}
+
+func newAddresses(allow []netip.Prefix) addresses {
+	var a addresses
+	var v4, v6 []netip.Prefix
+	for _, p := range allow {
+		if p.Addr().Is4() {
+			v4 = append(v4, p)
+		} else {
+			v6 = append(v6, p)
+		}
+		if p.IsSingleIP() {
+			a.single = append(a.single, p.Addr())
+		}
+	}
+	a.special = ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
+	return a
+}
+
+// check returns errAddress if addr may not be connected to.
+func (a addresses) check(addr netip.Addr) error {
+	switch {
+	case slices.Contains(metadata, addr):
+		if slices.Contains(a.single, addr) {
+			return nil
+		}
+		return errAddress
+	case !addr.IsValid() || addr.Is4In6() || addr.Zone() != "" || a.special.SafeAddr(addr) != nil:
+		return errAddress
+	case nat64.Contains(addr):
+		b := addr.As16()
+		return a.check(netip.AddrFrom4([4]byte(b[12:])))
+	}
+	return nil
+}
+
+// connect decides on one attempt to connect to host, at address.
+func (a addresses) connect(host, address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return errAddress
+	}
+	if isLocalName(host) && !at.Addr().IsLoopback() {
+		return errAddress
+	}
+	return a.check(at.Addr())
+}
+
+// checkHost decides on a host as far as that can be done without the network.
+func (a addresses) checkHost(host string) error {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return a.check(addr)
+	}
+	if isLocalName(host) && a.check(localhost4) != nil && a.check(localhost6) != nil {
+		return errAddress
+	}
+	return nil
+}
+
+var (
+	localhost4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	localhost6 = netip.IPv6Loopback()
+)
+
+// isLocalName reports whether host names this machine (RFC 6761, section 6.3).
+func isLocalName(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// isLocal reports whether host is this machine, whatever a resolver says.
+func isLocal(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback() || isLocalName(host)
+}
+
+func refusedAddress(origin string) error {
+	return sdk.Errorf(sdk.Invalid, "%s is at a private or special address, where nothing is sent unless the operator allows it: --allow-address CIDR (egress.Config.Allow)", origin)
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package egress is the only way out to the network: for plugins, for tests of
+// credentials and for the clients that a host hands out.
+//
+// A [Guard] is an [http.RoundTripper] that connects to public addresses and,
+// beyond them, only to those that an operator allows. It looks at the address
+// that is connected to, at every attempt, so a name that changes its answer
+// gains nothing. It follows no redirects and heeds no proxy of the environment.
+//
+// [Guard.Serve] hands the guard to plugins, which have no network of their
+// own: a socket, on which each connection belongs to one [Call] and goes to
+// one origin that the call's [Policy] names.
+//
+// Errors are [sdk.Error] values. They name origins, never paths or queries,
+// and say the same of every address that is refused.
+package egress
+
+import (
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// Config configures a [Guard]. The zero value is a strict one.
+type Config struct {
+	// Allow are private and special addresses that may be reached; nil: public
+	// addresses only. The addresses at which clouds hand out the secrets of
+	// their machines are allowed only by a prefix of that one address.
+	Allow []netip.Prefix
+
+	// AllowHTTP allows http:// to hosts other than this machine.
+	AllowHTTP bool
+
+	// Routes says where an origin is really served, for tests and
+	// demonstrations: at a base URL such as "http://127.0.0.1:8080/halopsa",
+	// or at a "host:port", which is connected to in the origin's place while
+	// TLS still asks for the origin's own certificate. Where it leads is not
+	// checked.
+	Routes map[string]string
+
+	RootCAs  *x509.CertPool // whom to trust; nil: the system's
+	Resolver *net.Resolver  // for names; nil: net.DefaultResolver
+
+	DialTimeout           time.Duration // to connect, names included; zero: 10 s
+	TLSTimeout            time.Duration // to shake hands; zero: 10 s
+	ResponseHeaderTimeout time.Duration // from a request's end to its answer's headers; zero: 30 s
+
+	// IdleTimeout is how long a connection is kept for the next request; zero:
+	// 4 s. Servers close theirs after 5 s or more, and a request that cannot be
+	// repeated must not meet a connection that is being closed.
+	IdleTimeout time.Duration
+
+	// The limits of a plugin's calls. The host's own clients have none.
+
+	MaxAnswer  int64 // bytes of an answer's body; zero: 16 MiB
+	MaxRequest int64 // bytes of a request's body; zero: 16 MiB
+	MaxTraffic int64 // bytes that one call may send and receive; zero: 256 MiB
+	MaxConns   int   // connections that one call may have open; zero: 32
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.DialTimeout, 10*time.Second)
+	setDefault(&c.TLSTimeout, 10*time.Second)
+	setDefault(&c.ResponseHeaderTimeout, 30*time.Second)
+	setDefault(&c.IdleTimeout, 4*time.Second)
+	setDefault(&c.MaxAnswer, 16<<20)
+	setDefault(&c.MaxRequest, 16<<20)
+	setDefault(&c.MaxTraffic, 256<<20)
+	setDefault(&c.MaxConns, 32)
+	return c
+}
+
+func setDefault[T time.Duration | int64 | int](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+// A Guard reaches the network for others. It is safe for concurrent use.
+type Guard struct {
+	config    Config
+	addresses addresses
+	routes    map[string]route
+	guarded   *http.Transport // checks every address
+	routed    *http.Transport // for routes alone, which must not share a pool with others
+}
+
+var _ http.RoundTripper = (*Guard)(nil)
+
+// New returns a guard. A route that makes no sense is reported by
+// [Guard.Check] of its origin, and by requests to it.
+func New(config Config) *Guard {
+	g := &Guard{config: config.withDefaults(), routes: parseRoutes(config.Routes)}
+	g.addresses = newAddresses(config.Allow)
+	g.guarded = g.newTransport(g.dialChecked)
+	g.routed = g.newTransport(g.dialRoute)
+	return g
+}
+
+// Close closes the connections that are kept for later. The guard remains
+// usable.
+func (g *Guard) Close() error {
+	g.guarded.CloseIdleConnections()
+	g.routed.CloseIdleConnections()
+	return nil
+}
+
+// RoundTrip sends r and returns the answer as it came: redirects are not
+// followed and nothing is decompressed. If r's context has a [Policy], it must
+// allow r's origin.
+//
+// Of a request that is not safe to repeat (RFC 9110, section 9.2.1), no byte
+// is sent twice.
+func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	origin, err := g.permit(r)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	transport, out := g.prepare(r, origin)
+	resp, err := transport.RoundTrip(out)
+	if err != nil {
+		return nil, explain(r.Context(), origin, err)
+	}
+	resp.Request = r
+	return resp, nil
+}
+
+// permit returns r's origin if r may go there, as far as can be said without
+// the network.
+func (g *Guard) permit(r *http.Request) (string, error) {
+	origin := sdk.OriginOf(r.URL)
+	switch {
+	case origin == "":
+		return "", sdk.Errorf(sdk.Invalid, "the request's address is not a URL with a host")
+	case r.URL.Scheme != "https" && r.URL.Scheme != "http", r.Method == http.MethodConnect:
+		return "", sdk.Errorf(sdk.Internal, "only HTTP requests may be sent to %s", origin)
+	case r.Host != "" && sdk.Origin(r.URL.Scheme+"://"+r.Host) != origin:
+		return "", sdk.Errorf(sdk.Internal, "the request's Host is not that of its address, %s", origin)
+	}
+	if p, ok := PolicyFrom(r.Context()); ok && !sdk.MatchOrigin(p.Origins, origin) {
+		return "", outside(origin)
+	}
+	return origin, g.Check(origin)
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+}

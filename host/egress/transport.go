@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// newTransport returns a transport whose zero Proxy means none at all, and
+// which passes answers on as they were sent.
+func (g *Guard) newTransport(dial dialFunc) *http.Transport {
+	c := g.config
+	return &http.Transport{
+		DialContext: dial,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            c.RootCAs,
+			ClientSessionCache: tls.NewLRUClientSessionCache(256),
+		},
+		TLSHandshakeTimeout:    c.TLSTimeout,
+		ResponseHeaderTimeout:  c.ResponseHeaderTimeout,
+		ExpectContinueTimeout:  time.Second,
+		IdleConnTimeout:        c.IdleTimeout,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    32,
+		MaxResponseHeaderBytes: 256 << 10,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
+	}
+}
+
+func (g *Guard) dialer() net.Dialer {
+	return net.Dialer{Timeout: g.config.DialTimeout, Resolver: g.config.Resolver}
+}
+
+// dialChecked connects to addr and looks at the address of every attempt, when
+// it is made: what a name resolved to before is of no interest.
+func (g *Guard) dialChecked(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	d := g.dialer()
+	d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		return g.addresses.connect(host, address)
+	}
+	return d.DialContext(ctx, network, addr)
+}
+
+// prepare returns what to send in r's place, and through which transport.
+func (g *Guard) prepare(r *http.Request, origin string) (*http.Transport, *http.Request) {
+	out := r.WithContext(r.Context())
+	out.Header = sentOnce(r.Header)
+	to, ok := g.routes[origin]
+	if !ok {
+		return g.guarded, out
+	}
+	if to.base != nil {
+		out.URL, out.Host = to.rewrite(r.URL), r.Host
+		if out.Host == "" {
+			out.Host = r.URL.Host
+		}
+	}
+	return g.routed, out
+}
+
+// sentOnce returns h in a form that keeps net/http from repeating the request.
+// It repeats a request that is not safe if it has a header of one of these
+// names, spelt like this, whether or not the service knows that header. To
+// everybody else the case of a header's name does not matter.
+func sentOnce(h http.Header) http.Header {
+	var out http.Header
+	for name, lower := range map[string]string{"Idempotency-Key": "idempotency-key", "X-Idempotency-Key": "x-idempotency-key"} {
+		if values, ok := h[name]; ok {
+			if out == nil {
+				out = h.Clone()
+			}
+			delete(out, name)
+			out[lower] = values
+		}
+	}
+	if out == nil {
+		return h
+	}
+	return out
+}
+
+// explain says what went wrong on the way to origin, in words that hold
+// nothing of what was sent or received.
+func explain(ctx context.Context, origin string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var (
+		own         *sdk.Error
+		name        *net.DNSError
+		certificate *tls.CertificateVerificationError
+		authority   x509.UnknownAuthorityError
+		timeout     interface{ Timeout() bool }
+	)
+	text := "%s could not be reached"
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, errAddress):
+		return refusedAddress(origin)
+	case errors.As(err, &name) && name.IsNotFound:
+		text = "%s has no address: check how it is spelt"
+	case errors.As(err, &authority):
+		text = "%s has a certificate of an authority that is not trusted here: the operator may add it to the trusted ones (egress.Config.RootCAs)"
+	case errors.As(err, &certificate):
+		text = "%s has a certificate that is not valid for it: check the address"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		text = "%s did not answer in time"
+	}
+	return sdk.Errorf(sdk.Unavailable, text, origin).Because(err)
+}
