@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"time"
+)
+
+// sees reports whether the host has read the store's changes recently enough
+// to serve from its cache.
+func (h *Host) sees() bool { return h.now().UnixNano()-h.seen.Load() <= int64(blind) }
+
+// follow reads the store's changes each second and drops what they make stale
+// from the cache, so that a deletion reaches every host.
+func (h *Host) follow(since uint64) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(h.ctx, 10*time.Second)
+		newest, err := h.catchUp(ctx, since)
+		cancel()
+		if err != nil && h.ctx.Err() == nil {
+			h.log.WarnContext(ctx, "the store cannot be read; cached grants are served for at most 30 s", "err", err)
+			continue
+		}
+		since = newest
+	}
+}
+
+// catchUp drops what has changed after since, and returns the newest change.
+func (h *Host) catchUp(ctx context.Context, since uint64) (uint64, error) {
+	for {
+		at := h.now()
+		changes, newest, err := h.store.Changes(ctx, since)
+		if err != nil {
+			return since, err
+		}
+		for _, c := range changes {
+			h.changed(c)
+		}
+		if len(changes) == 0 {
+			h.seen.Store(at.UnixNano())
+			return max(newest, since), nil
+		}
+		since = changes[len(changes)-1].Seq
+	}
+}
+
+// changed drops a credential from the cache if its record is not the one that
+// the cache is from.
+func (h *Host) changed(c Change) {
+	v, ok := h.workspaces.Load(c.Workspace)
+	if !ok {
+		return
+	}
+	w := v.(*Workspace)
+	if c.Generation == 0 {
+		w.forget(c.ID)
+		return
+	}
+	if v, ok := w.entries.Load(c.ID); ok {
+		if e := v.(*entry); e.generation.Load() < c.Generation {
+			e.live.Store(nil)
+			e.retry()
+		}
+	}
+}
+
+// The background looks for grants to renew this often; it renews those that
+// were used within recent, and forgets those that were not used within idle.
+const (
+	lookEvery = 5 * time.Second
+	recent    = 10 * time.Minute
+	idle      = time.Hour
+)
+
+// renewAhead renews grants before they end, so that requests need not wait,
+// and keeps only those in memory that are used.
+func (h *Host) renewAhead() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-tick.C:
+			h.look()
+		}
+	}
+}
+
+func (h *Host) look() {
+	now := h.now()
+	h.workspaces.Range(func(_, v any) bool {
+		w := v.(*Workspace)
+		w.entries.Range(func(id, v any) bool {
+			e := v.(*entry)
+			used := time.Unix(e.used.Load(), 0)
+			l := e.live.Load()
+			switch {
+			case now.Sub(used) > idle:
+				w.forget(id.(string))
+			case l != nil && !l.renewAt.IsZero() && now.After(l.renewAt) && now.Sub(used) < recent:
+				e.ahead(l)
+			}
+			return true
+		})
+		return true
+	})
+}
+
+// ahead renews in the background a grant that is still good.
+func (e *entry) ahead(l *live) {
+	e.mu.Lock()
+	waiting := e.flight != nil || e.failed != nil && e.w.h.now().Before(e.next)
+	e.mu.Unlock()
+	if waiting || e.w.h.ctx.Err() != nil {
+		return
+	}
+	e.w.h.busy.Go(func() { e.fetch(e.w.h.ctx, need{old: l, renew: true}) }) // logged where it fails
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/sdk"
+)
+
+// A live grant is one that requests may carry. It never changes.
+type live struct {
+	sdk.Grant
+	origins  []string // where it may go
+	serial   uint64   // of the credential's grants
+	obtained time.Time
+	renewAt  time.Time // from when on it is renewed in the background; zero: never
+	until    time.Time // until when it is used; zero: for good
+
+	signer sdk.Signer // if Sign is not zero
+	in     sdk.Input  // for it
+}
+
+// good reports whether l can be used now.
+func (l *live) good(now time.Time) bool { return l.until.IsZero() || now.Before(l.until) }
+
+// An entry is a credential in the cache.
+type entry struct {
+	w  *Workspace
+	id string
+
+	live       atomic.Pointer[live] // nil: to be fetched
+	generation atomic.Uint64        // of the record that live is from
+	used       atomic.Int64         // when last, in Unix seconds; coarse
+	signed     atomic.Uint64        // how often with live's serial
+
+	mu     sync.Mutex
+	flight *flight   // who fetches, if somebody does
+	next   time.Time // not to be fetched before, since it failed
+	failed error     // how
+	tries  int
+}
+
+// A flight is one fetch that any number of callers wait for.
+type flight struct {
+	done chan struct{}
+	live *live
+	err  error
+}
+
+func (w *Workspace) entry(id string) *entry {
+	if e, ok := w.entries.Load(id); ok {
+		return e.(*entry)
+	}
+	e, _ := w.entries.LoadOrStore(id, &entry{w: w, id: id})
+	return e.(*entry)
+}
+
+// forget drops a credential from the cache.
+func (w *Workspace) forget(id string) {
+	if e, ok := w.entries.LoadAndDelete(id); ok {
+		e.(*entry).live.Store(nil)
+	}
+}
+
+// blind is how long a host serves from its cache without seeing the store.
+const blind = 30 * time.Second
+
+// grant returns a grant that is good now. It is the hot path: while there is
+// one in the cache it takes no lock, calls nobody and touches no store.
+func (w *Workspace) grant(ctx context.Context, id string) (*entry, *live, error) {
+	e := w.entry(id)
+	now := w.h.now()
+	l := e.live.Load()
+	if l == nil || !l.good(now) || now.UnixNano()-w.h.seen.Load() > int64(blind) {
+		if w.err != nil {
+			return e, nil, w.err
+		}
+		l, err := e.fetch(ctx, need{old: l})
+		return e, l, err
+	}
+	if s := now.Unix(); s-e.used.Load() > 30 {
+		e.used.Store(s)
+	}
+	if !l.renewAt.IsZero() && now.After(l.renewAt) {
+		e.ahead(l)
+	}
+	return e, l, nil
+}
+
+// A need says why a grant is fetched.
+type need struct {
+	old     *live        // what will not do; nil if there is none
+	refusal *sdk.Refusal // the answer that old got; nil if it only ends
+	renew   bool         // even though old is still good
+	force   bool         // even though it failed a moment ago
+}
+
+// fetch returns a grant that is better than n.old. Concurrent callers share
+// one fetch, which goes on when the caller that began it gives up.
+func (e *entry) fetch(ctx context.Context, n need) (*live, error) {
+	e.mu.Lock()
+	if l := e.live.Load(); l != nil && l != n.old && l.good(e.w.h.now()) && e.w.h.sees() {
+		e.mu.Unlock()
+		return l, nil // another was faster
+	}
+	if !n.force && e.failed != nil && e.w.h.now().Before(e.next) {
+		defer e.mu.Unlock()
+		return nil, retryIn(e.failed, e.next.Sub(e.w.h.now()))
+	}
+	f := e.flight
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		e.flight = f
+		e.w.h.busy.Go(func() { e.fly(f, n) })
+	}
+	e.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.live, f.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// fly fetches for everybody who waits for f.
+func (e *entry) fly(f *flight, n need) {
+	ctx, cancel := context.WithTimeout(e.w.h.ctx, workTime+leaseTime)
+	defer cancel()
+	f.live, f.err = e.w.obtain(ctx, e.id, n)
+	e.mu.Lock()
+	e.flight = nil
+	e.remember(f.err)
+	e.mu.Unlock()
+	if errors.Is(f.err, ErrNotFound) {
+		e.w.forget(e.id)
+	}
+	close(f.done)
+}
+
+// remember spaces out fetches that fail.
+func (e *entry) remember(err error) {
+	var se *sdk.Error
+	if !errors.As(err, &se) {
+		e.failed, e.tries = nil, 0
+		return
+	}
+	e.tries++
+	e.failed, e.next = err, e.w.h.now().Add(max(backoff(e.tries), se.RetryAfter))
+}
+
+// retry forgets failures: the record has changed.
+func (e *entry) retry() {
+	e.mu.Lock()
+	e.failed, e.tries = nil, 0
+	e.mu.Unlock()
+}
+
+// backoff returns how long to wait after the n-th failure in a row: from half
+// a second to a minute, a half of it by chance, so that hosts do not march in
+// step.
+func backoff(n int) time.Duration {
+	d := min(500*time.Millisecond<<min(n-1, 10), time.Minute)
+	return d/2 + rand.N(d/2)
+}
+
+// retryIn returns err with what is left of the wait.
+func retryIn(err error, d time.Duration) error {
+	var se *sdk.Error
+	if !errors.As(err, &se) {
+		return err
+	}
+	c := *se
+	c.RetryAfter = d
+	return &c
+}
+
+// young is the age below which a refused grant is not renewed: the service
+// means something else than that the grant has ended.
+const young = time.Minute
+
+// obtain returns a grant that is better than n.old: another host's, or one
+// from the plugin, which it saves before anybody sees it.
+func (w *Workspace) obtain(ctx context.Context, id string, n need) (*live, error) {
+	c, err := w.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if l := c.better(n); l != nil {
+		return l, w.publish(ctx, c, l)
+	}
+	if err := c.usable(n); err != nil {
+		return nil, err
+	}
+	var got *live
+	var refused error
+	c, err = w.edit(ctx, id, func(ctx context.Context, c *credential) error {
+		if got = c.better(n); got != nil {
+			return errUnchanged
+		}
+		if err := c.usable(n); err != nil {
+			return err
+		}
+		refused = c.renew(ctx, n)
+		if refused != nil && !isDenied(refused) {
+			return refused
+		}
+		return nil
+	})
+	switch {
+	case refused != nil:
+		w.h.log.WarnContext(ctx, "grant not obtained", "workspace", w.name, "credential", id, "type", c.typeName(), "err", refused)
+		return nil, refused
+	case err != nil:
+		return nil, err
+	case got == nil:
+		got = c.live()
+		w.h.log.InfoContext(ctx, "grant obtained", "workspace", w.name, "credential", id, "type", c.typeName(), "expiry", got.Expiry)
+	}
+	return got, w.publish(ctx, c, got)
+}
+
+func isDenied(err error) bool {
+	return errors.Is(err, sdk.Denied) || errors.Is(err, sdk.Invalid)
+}
+
+// better returns the stored grant, if it is newer than the one that will not
+// do, or else if it is good and nothing is wrong with it.
+func (c *credential) better(n need) *live {
+	if c.Grant == nil || c.upgrade != nil {
+		return nil
+	}
+	l := c.live()
+	newer := n.old == nil || l.serial > n.old.serial
+	if !l.good(c.w.h.now()) || !newer && (n.renew || n.refusal != nil) {
+		return nil
+	}
+	return l
+}
+
+// usable reports why the plugin need not even be asked for a grant.
+func (c *credential) usable(n need) error {
+	status, reason := c.status()
+	switch status {
+	case StatusAnswers, StatusDraft:
+		return sdk.Errorf(sdk.Invalid, "the credential %s", reason)
+	case StatusConnect:
+		return sdk.Errorf(sdk.Denied, "the credential must be connected first: nobody has approved access yet")
+	case StatusAgain:
+		if !n.force {
+			return c.Refused.Error.Because(nil)
+		}
+	case StatusDenied:
+		if !n.force && c.w.h.now().Before(c.Refused.Next) {
+			return c.Refused.Error.Because(nil)
+		}
+	}
+	return nil
+}
+
+// renew asks the plugin for a grant and takes its answer into the content.
+func (c *credential) renew(ctx context.Context, n need) error {
+	p, err := c.w.h.registry.Plugin(c.w.name, c.rec.Type)
+	if err != nil {
+		return err
+	}
+	in, err := c.input(ctx)
+	if err != nil {
+		return err
+	}
+	in.Refused = n.refusal
+	g, err := p.Grant(egress.WithPolicy(ctx, egress.Policy{Origins: c.Origins.Answers}), in)
+	if err == nil {
+		return c.take(g)
+	}
+	var se *sdk.Error
+	if errors.As(err, &se) && isDenied(err) {
+		c.refuse(*se)
+		if n.refusal != nil {
+			c.Grant = nil // or else it serves until it ends
+		}
+	}
+	return err
+}
+
+// refuse notes that the service does not take the credential. It is tried
+// again after a while, unless a person must connect it.
+func (c *credential) refuse(e sdk.Error) {
+	now := c.w.h.now().UTC()
+	r := &refused{Error: e, Since: now}
+	if c.Refused != nil {
+		r.Since, r.Tries = c.Refused.Since, c.Refused.Tries
+	}
+	r.Tries++
+	r.Next = now.Add(min(30*time.Second<<min(r.Tries-1, 10), 15*time.Minute))
+	r.Error.Err = nil
+	c.Refused = r
+}
+
+// publish puts a grant into the cache, from a record as it is stored.
+func (w *Workspace) publish(ctx context.Context, c *credential, l *live) error {
+	if err := c.signing(ctx, l); err != nil {
+		return err
+	}
+	e := w.entry(c.rec.ID)
+	e.used.Store(w.h.now().Unix())
+	e.generation.Store(c.rec.Generation)
+	if old := e.live.Swap(l); old == nil || old.serial != l.serial {
+		e.signed.Store(0)
+	}
+	return nil
+}
+
+// published is called when a record has been saved: what the cache holds is
+// of an older generation, unless only the grant's surroundings changed.
+func (w *Workspace) published(c *credential) {
+	v, ok := w.entries.Load(c.rec.ID)
+	if !ok {
+		return
+	}
+	e := v.(*entry)
+	if l := e.live.Load(); l != nil && (c.Grant == nil || l.serial != c.Serial) {
+		e.live.CompareAndSwap(l, nil)
+	}
+	e.generation.Store(c.rec.Generation)
+	e.retry()
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package host keeps the credentials of an automation engine. Embed it:
+//
+//	h, err := host.Open(ctx, host.Config{Plugins: []string{"plugins"}, Store: store, Sealer: sealer})
+//	ws := h.Workspace("acme")
+//	id, err := ws.Create(ctx, "halopsa", answers)
+//	verdict, err := ws.Test(ctx, id)
+//	resp, err := ws.Client(id).Get("https://acme.halopsa.com/api/tickets")
+//
+// A [Host] finds credential plugins, which are programs, and calls them when
+// it needs to. A [Workspace] is a tenant's part of it: it takes answers, keeps
+// them sealed in a [Store], obtains and renews grants, and puts them on
+// requests. Read this file first, then workspace.go, grant.go and transport.go.
+//
+// # Secrets
+//
+// No method returns a secret. Secrets leave a host in two directions only: to
+// the plugin of their type, and to the origins that were frozen when the
+// answers were saved. The exceptions are explicit: [Workspace.Authenticate]
+// puts a grant on a request that the caller sends, and [Workspace.Release],
+// which is off unless [Config.Release] allows it.
+//
+// # Errors
+//
+// An error that somebody can act on is an [*sdk.Error]: its Code says who, and
+// its Field which answer is wrong. [ErrNotFound] is for a credential that is
+// not there, or that is another workspace's.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/host/registry"
+	"github.com/credhost/credhost/sdk"
+)
+
+// Config says what a [Host] is made of. Store and Sealer are required; the
+// zero value of everything else works.
+type Config struct {
+	// Plugins are folders in which to look for programs, the first before the
+	// others. Lock is the file that says which are trusted; if it is empty,
+	// "credhost.lock" in the first folder. Cache is a folder for descriptions
+	// of plugins, so that they need not be started to be listed; if it is
+	// empty, there is no cache. Dev trusts every program, and reloads one that
+	// changes: for the machine of a plugin's author only.
+	Plugins []string
+	Lock    string
+	Cache   string
+	Dev     bool
+
+	Store  Store
+	Sealer Sealer
+
+	// Egress says which addresses may be reached besides the public ones.
+	Egress egress.Config
+
+	// CallbackURL is where providers send people back to, without what
+	// [Workspace.RedirectURL] adds. Without it nothing can be connected.
+	CallbackURL string
+
+	// Release says for which workspaces and types [Workspace.Release] is
+	// allowed. Nil: for none.
+	Release func(workspace, typ string) bool
+
+	// Resolve returns the secret that a reference stands for, such as
+	// "env:HALO_SECRET". Nil: references are refused. See [Resolver].
+	Resolve func(ctx context.Context, workspace, reference string) (string, error)
+
+	// Audit is called for everything that was done, before the caller learns
+	// of it. It must be safe for concurrent use.
+	Audit func(ctx context.Context, e Event)
+
+	Logger *slog.Logger // slog.Default() if nil; never told a secret
+
+	// MaxSpool is the largest body, in bytes, of a request that must be
+	// digested before it is sent. Zero: 8 MiB.
+	MaxSpool int64
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// A Type is a kind of credential that the host can keep.
+type Type = registry.Type
+
+// A Host is safe for concurrent use. Any number of hosts, in any number of
+// processes, may share a [Store].
+type Host struct {
+	cfg      Config
+	store    Store
+	registry *registry.Registry
+	guard    *egress.Guard
+	log      *slog.Logger
+	now      func() time.Time
+
+	workspaces sync.Map     // name → *Workspace
+	seen       atomic.Int64 // when the store's changes were last read, in Unix nanoseconds
+
+	ctx  context.Context // ends with Close; for what outlives a caller
+	stop context.CancelFunc
+	busy sync.WaitGroup
+}
+
+// Open finds the plugins that cfg names. It starts none of those whose
+// descriptions are cached. The caller must Close the host, and after it the
+// store.
+func Open(ctx context.Context, cfg Config) (*Host, error) {
+	if cfg.Store == nil || cfg.Sealer == nil {
+		return nil, errors.New("host: Config needs a Store and a Sealer")
+	}
+	h := &Host{cfg: cfg, store: cfg.Store, guard: egress.New(cfg.Egress), log: cfg.Logger, now: cfg.Now}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.cfg.MaxSpool == 0 {
+		h.cfg.MaxSpool = 8 << 20
+	}
+	_, since, err := h.store.Changes(ctx, 0)
+	if err != nil {
+		return nil, fmt.Errorf("host: reading the store: %w", err)
+	}
+	h.seen.Store(h.now().UnixNano())
+	h.registry, err = registry.Open(ctx, registry.Config{
+		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev,
+		Guard: h.guard, Logger: registry.Logger(h.log),
+	})
+	if err != nil {
+		h.guard.Close()
+		return nil, fmt.Errorf("host: finding plugins: %w", err)
+	}
+	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	h.busy.Go(func() { h.follow(since) })
+	h.busy.Go(h.renewAhead)
+	return h, nil
+}
+
+// Close stops the plugins and waits for what is under way. Requests that are
+// being sent go on.
+func (h *Host) Close() error {
+	h.stop()
+	h.busy.Wait()
+	err := h.registry.Close()
+	h.guard.Close()
+	return err
+}
+
+// Types returns the types of credential that the host can keep, by name.
+func (h *Host) Types() []Type { return h.registry.Types() }
+
+// Type returns the type with the given name. The error is an [*sdk.Error].
+func (h *Host) Type(name string) (Type, error) { return h.registry.Type(name) }
+
+// Registry returns the programs behind the types: which there are, which are
+// trusted, and how they fare.
+func (h *Host) Registry() *registry.Registry { return h.registry }
+
+// Workspace returns a tenant's part of the host. Names have up to 64 letters,
+// digits, hyphens, underscores and dots; a workspace needs no creation, and
+// every method of one with another name reports an error.
+func (h *Host) Workspace(name string) *Workspace {
+	if w, ok := h.workspaces.Load(name); ok {
+		return w.(*Workspace)
+	}
+	if !workspaceName.MatchString(name) {
+		return &Workspace{h: h, name: name, err: sdk.Errorf(sdk.Invalid, "a workspace's name has up to 64 letters, digits, hyphens, underscores and dots")}
+	}
+	w, _ := h.workspaces.LoadOrStore(name, &Workspace{h: h, name: name})
+	return w.(*Workspace)
+}

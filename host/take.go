@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// take takes a plugin's grant into the content. It refuses one that would go
+// where the answers do not say.
+func (c *credential) take(g sdk.Grant) error {
+	if !within(g.Origins, c.Origins.Grant) {
+		return sdk.Errorf(sdk.Internal, "the plugin %s wants to send the grant to an address that the answers do not allow: tell its author", c.typ.Program)
+	}
+	c.narrow(g.Origins)
+	c.Serial++
+	c.State, c.Refused = g.State, nil
+	if g.Account != "" {
+		c.Account = g.Account
+	}
+	c.Grant = &storedGrant{
+		Header: canonical(g.Header), Query: g.Query, Path: g.Path, Origins: g.Origins,
+		Sign: g.Sign, Refused: g.Refused,
+		Obtained: c.w.h.now().UTC(), Expiry: g.Expiry.UTC(), Reconnect: g.Reconnect.UTC(),
+		Facts: g.Facts, Values: g.Values,
+	}
+	return nil
+}
+
+// narrow replaces a pattern, such as https://*.example.com, by the hosts under
+// it that the first grant names: a service that says where it lives says so
+// once.
+func (c *credential) narrow(named []string) {
+	if len(named) == 0 {
+		return
+	}
+	var exact []string
+	for _, o := range c.Origins.Grant {
+		if !strings.Contains(o, "://*.") {
+			exact = append(exact, o)
+			continue
+		}
+		hosts := []string{}
+		for _, n := range named {
+			if sdk.MatchOrigin([]string{o}, n) {
+				hosts = append(hosts, n)
+			}
+		}
+		if len(hosts) == 0 {
+			hosts = []string{o} // this one is still open
+		}
+		exact = append(exact, hosts...)
+	}
+	c.Origins.Grant = exact
+}
+
+// canonical returns h with its names as net/http has them.
+func canonical(h http.Header) http.Header {
+	c := make(http.Header, len(h))
+	for name, values := range h {
+		c[textproto.CanonicalMIMEHeaderKey(name)] = values
+	}
+	return c
+}
+
+// live returns the stored grant as the cache has it. It is renewed when three
+// quarters of its life are over, give or take, and used until shortly before
+// it ends.
+func (c *credential) live() *live {
+	g := c.Grant
+	l := &live{
+		Grant: sdk.Grant{Header: http.Header(g.Header), Query: url.Values(g.Query), Path: g.Path, Origins: g.Origins,
+			Sign: g.Sign, Refused: g.Refused, Expiry: g.Expiry, Reconnect: g.Reconnect,
+			Facts: g.Facts, Values: g.Values, State: c.State, Account: c.Account},
+		origins: c.Origins.Grant, serial: c.Serial, obtained: g.Obtained,
+	}
+	if len(g.Origins) > 0 {
+		l.origins = g.Origins
+	}
+	if life := g.Expiry.Sub(g.Obtained); !g.Expiry.IsZero() && life > 0 {
+		l.renewAt = g.Obtained.Add(life*3/4 - rand.N(life/20+1))
+		l.until = g.Expiry.Add(-min(10*time.Second, life/10))
+	} else if !g.Expiry.IsZero() {
+		l.until = g.Expiry
+	}
+	return l
+}
+
+// refusedBy reports whether a status means that the grant is no longer good.
+func (l *live) refusedBy(status int) bool {
+	if l.Refused == nil {
+		return status == http.StatusUnauthorized
+	}
+	for _, s := range l.Refused {
+		if s == status {
+			return true
+		}
+	}
+	return false
+}
+
+// same reports whether two grants put the same on a request.
+func (l *live) same(m *live) bool {
+	return maps.EqualFunc(l.Header, m.Header, equal) && maps.EqualFunc(l.Query, m.Query, equal) && maps.Equal(l.Path, m.Path)
+}
+
+func equal(a, b []string) bool { return strings.Join(a, "\x00") == strings.Join(b, "\x00") }

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// Client returns a client whose requests carry the credential. It renews the
+// grant when it must, repeats a request once whose grant was refused, and
+// refuses every address that the credential is not for, redirects included.
+// Its answers carry the request as the caller made it, without what was
+// attached. It may be kept, copied and given a Timeout or a Jar.
+func (w *Workspace) Client(id string) *http.Client {
+	return &http.Client{Transport: transport{w, id}}
+}
+
+// Authenticate puts the credential on r, which the caller then sends itself.
+// That hands the grant to the caller: prefer [Workspace.Client] where it will
+// do. It refuses addresses that the credential is not for. The caller must not
+// follow redirects with r's headers, and should call [Workspace.Refused] when
+// the service does not take the grant.
+func (w *Workspace) Authenticate(ctx context.Context, id string, r *http.Request) error {
+	e, l, err := w.grant(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := l.allows(r); err != nil {
+		return err
+	}
+	return e.attach(ctx, l, r)
+}
+
+// Refused says that the service did not take the grant that
+// [Workspace.Authenticate] put on a request. It obtains another, unless there
+// is one already, so that the request can be repeated; once.
+func (w *Workspace) Refused(ctx context.Context, id string, resp *http.Response) error {
+	e := w.entry(id)
+	l := e.live.Load()
+	if l == nil || !l.refusedBy(resp.StatusCode) {
+		return nil
+	}
+	_, err := e.again(ctx, l, resp)
+	return err
+}
+
+// transport sends requests with a credential. It is safe for concurrent use.
+type transport struct {
+	w  *Workspace
+	id string
+}
+
+var _ http.RoundTripper = transport{}
+
+// RoundTrip implements [http.RoundTripper].
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	e, l, err := t.w.grant(r.Context(), t.id)
+	if err == nil {
+		err = l.allows(r)
+	}
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	body, err := t.w.h.bodyOf(r, l)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	resp, err := t.send(r, e, l, &body)
+	if err != nil || !l.refusedBy(resp.StatusCode) || !body.again {
+		return resp, err
+	}
+	better, err := e.again(r.Context(), l, resp)
+	if err != nil || better == nil {
+		return resp, nil // the caller sees the refusal
+	}
+	if better.allows(r) != nil {
+		return resp, nil
+	}
+	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	resp.Body.Close()
+	return t.send(r, e, better, &body)
+}
+
+// send sends r with what l carries.
+func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.Response, error) {
+	out := r.Clone(quiet{r.Context()})
+	var err error
+	if out.Body, err = body.open(r); err != nil {
+		return nil, err
+	}
+	out.GetBody = nil // a request is repeated by us or not at all
+	if body.held != nil {
+		out.ContentLength = int64(len(body.held))
+	}
+	if err := e.attach(r.Context(), l, out); err != nil {
+		closeBody(out)
+		return nil, err
+	}
+	resp, err := t.w.h.guard.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	resp.Request = r
+	keepCookies(resp, l)
+	return resp, nil
+}
+
+// again obtains a grant that is better than l, which resp refused; nil if
+// there is no use in repeating the request.
+func (e *entry) again(ctx context.Context, l *live, resp *http.Response) (*live, error) {
+	if l.Sign == 0 && e.w.h.now().Sub(l.obtained) < young {
+		return nil, nil
+	}
+	better, err := e.fetch(ctx, need{old: l, refusal: refusal(resp)})
+	if err != nil || better == l || better.Sign == 0 && better.same(l) {
+		return nil, err
+	}
+	return better, nil
+}
+
+// refusal returns what a plugin may know of an answer.
+func refusal(resp *http.Response) *sdk.Refusal {
+	r := &sdk.Refusal{Status: resp.StatusCode, Header: http.Header{}}
+	for _, name := range []string{"Www-Authenticate", "Authentication-Info", "Retry-After", "Date"} {
+		if v := resp.Header.Values(name); v != nil {
+			r.Header[name] = slices.Clone(v)
+		}
+	}
+	return r
+}
+
+// allows reports whether l may go where r goes.
+func (l *live) allows(r *http.Request) error {
+	if r.URL == nil || r.Host != "" && r.Host != r.URL.Host {
+		return sdk.Errorf(sdk.Invalid, "the request's Host is not that of its URL")
+	}
+	for _, o := range l.origins { // canonical URLs take no allocation
+		if rest, ok := strings.CutPrefix(o, r.URL.Scheme); ok && strings.TrimPrefix(rest, "://") == r.URL.Host && rest != r.URL.Host {
+			return nil
+		}
+	}
+	if origin := sdk.OriginOf(r.URL); origin == "" || !sdk.MatchOrigin(l.origins, origin) {
+		return sdk.Errorf(sdk.Invalid, "the credential is not for %s", where(origin))
+	}
+	return nil
+}
+
+func where(origin string) string {
+	if origin == "" {
+		return "such an address"
+	}
+	return origin
+}
+
+// attach puts l on r, and signs r if l says so.
+func (e *entry) attach(ctx context.Context, l *live, r *http.Request) error {
+	l.Apply(r)
+	if l.Sign == 0 {
+		return nil
+	}
+	return e.sign(ctx, l, r)
+}
+
+// keepCookies keeps from the caller the cookies that the grant carries.
+func keepCookies(resp *http.Response, l *live) {
+	own := l.Header["Cookie"]
+	if own == nil || resp.Header["Set-Cookie"] == nil {
+		return
+	}
+	mine := map[string]bool{}
+	for pair := range strings.SplitSeq(strings.Join(own, ";"), ";") {
+		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		mine[name] = true
+	}
+	resp.Header["Set-Cookie"] = slices.DeleteFunc(resp.Header["Set-Cookie"], func(c string) bool {
+		name, _, _ := strings.Cut(c, "=")
+		return mine[strings.TrimSpace(name)]
+	})
+}
+
+// quiet is a context without its values: a caller's httptrace must not see
+// what is attached.
+type quiet struct{ context.Context }
+
+// Value returns nil.
+func (quiet) Value(any) any { return nil }
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// A Workspace is a tenant of a [Host]. Another tenant's IDs do not exist in
+// it. It is safe for concurrent use.
+type Workspace struct {
+	h    *Host
+	name string
+	err  error // why there can be no such workspace
+
+	entries sync.Map // ID → *entry, of credentials whose grant is cached
+}
+
+var workspaceName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
+
+// Name returns the workspace's name.
+func (w *Workspace) Name() string { return w.name }
+
+// A New says what credential to create. Type and the answers to its schema
+// are required.
+type New struct {
+	Type   string
+	Name   string // what people call it; may be empty
+	Values sdk.Values
+
+	// References are answers to secret fields by reference, such as
+	// "env:HALO_SECRET". They are resolved when they are used.
+	References map[string]string
+
+	// Application is the ID of the application that answers the fields of that
+	// scope, this workspace's or everybody's. Empty: Values answer them too.
+	Application string
+
+	// Draft allows answers that the service suggests to be missing. A draft
+	// can be connected and asked for suggestions, but not used.
+	Draft bool
+}
+
+// Create stores a new credential and returns its ID. It does not contact the
+// service; see [Workspace.Test]. A wrong answer is an [*sdk.Error] with its
+// Field; all of them are an [sdk.Errors].
+func (w *Workspace) Create(ctx context.Context, typ string, values sdk.Values) (string, error) {
+	return w.Add(ctx, New{Type: typ, Values: values})
+}
+
+// Add is [Workspace.Create] with everything that a credential may have.
+func (w *Workspace) Add(ctx context.Context, n New) (id string, err error) {
+	defer func() { w.audit(ctx, "create", id, n.Type, err) }()
+	t, err := w.typ(n.Type)
+	if err != nil {
+		return "", err
+	}
+	if err := checkName(n.Name); err != nil {
+		return "", err
+	}
+	c := &credential{w: w, typ: t, rec: Record{
+		Workspace: w.name, ID: "c-" + strings.ToLower(rand.Text()), Kind: KindCredential,
+		Type: n.Type, Name: n.Name, Generation: 1, Created: w.h.now().UTC(),
+	}}
+	c.Application, c.Draft = n.Application, n.Draft
+	if err := c.answer(ctx, n.Values, n.References); err != nil {
+		return "", err
+	}
+	if err := c.seal(ctx); err != nil {
+		return "", err
+	}
+	return c.rec.ID, w.h.store.Create(ctx, c.rec)
+}
+
+// A Patch is a change to a credential or an application. What it leaves out
+// stays as it is; an empty answer clears.
+type Patch struct {
+	Name       *string
+	Values     sdk.Values
+	References map[string]string
+	Draft      *bool
+}
+
+// Update changes a credential. Changed answers cost it its grant, since that
+// was obtained with the old ones; a connected credential must be connected
+// again. Answers that change where secrets go must come with the secrets:
+// those that are stored are for the old destinations.
+func (w *Workspace) Update(ctx context.Context, id string, p Patch) (err error) {
+	c, err := w.edit(ctx, id, func(ctx context.Context, c *credential) error {
+		if p.Name != nil {
+			if err := checkName(*p.Name); err != nil {
+				return err
+			}
+			c.rec.Name = *p.Name
+		}
+		if p.Draft != nil {
+			c.Draft = *p.Draft
+		}
+		return c.patch(ctx, p)
+	})
+	w.audit(ctx, "update", id, c.typeName(), err)
+	return err
+}
+
+// Delete removes a credential for good: its data key goes with it. It does
+// not tell the service; see [Workspace.Revoke].
+func (w *Workspace) Delete(ctx context.Context, id string) (err error) {
+	var typ string
+	defer func() { w.audit(ctx, "delete", id, typ, err) }()
+	rec, err := w.get(ctx, id, KindCredential)
+	if err != nil {
+		return err
+	}
+	typ = rec.Type
+	if err := w.h.store.Delete(ctx, w.name, id); err != nil {
+		return err
+	}
+	w.forget(id)
+	return nil
+}
+
+// A Page says which credentials to list.
+type Page struct {
+	Type  string // of this type only; empty: of all
+	After string // the ID of the last one of the page before; empty: the first page
+	Limit int    // zero: 100
+}
+
+// List returns a page of the workspace's credentials, in the order of their
+// IDs. A record that cannot be opened is listed with its error as Reason.
+func (w *Workspace) List(ctx context.Context, p Page) ([]Credential, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	recs, err := w.h.store.List(ctx, Query{Workspace: w.name, Kind: KindCredential, Type: p.Type, After: p.After, Limit: p.Limit})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Credential, len(recs))
+	for i, rec := range recs {
+		c, err := w.open(ctx, rec)
+		if err != nil {
+			all[i] = Credential{ID: rec.ID, Workspace: rec.Workspace, Type: rec.Type, Name: rec.Name,
+				Status: StatusBroken, Reason: err.Error(), Created: rec.Created, Updated: rec.Updated}
+			continue
+		}
+		all[i] = c.view()
+	}
+	return all, nil
+}
+
+// Show returns a credential, its secrets as {"set":true}.
+func (w *Workspace) Show(ctx context.Context, id string) (Credential, error) {
+	c, err := w.load(ctx, id)
+	if err != nil {
+		return Credential{}, err
+	}
+	return c.view(), nil
+}
+
+// typ returns the type with the given name, if the workspace can be.
+func (w *Workspace) typ(name string) (Type, error) {
+	if w.err != nil {
+		return Type{}, w.err
+	}
+	return w.h.registry.Type(name)
+}
+
+// get returns a record of the given kind.
+func (w *Workspace) get(ctx context.Context, id string, kind Kind) (Record, error) {
+	if w.err != nil {
+		return Record{}, w.err
+	}
+	rec, err := w.h.store.Get(ctx, w.name, id)
+	if err == nil && rec.Kind != kind {
+		err = ErrNotFound
+	}
+	return rec, err
+}
+
+// load opens a credential.
+func (w *Workspace) load(ctx context.Context, id string) (*credential, error) {
+	rec, err := w.get(ctx, id, KindCredential)
+	if err != nil {
+		return nil, err
+	}
+	return w.open(ctx, rec)
+}
+
+// A host holds a lease at most this long, and works on what it holds it for at
+// most workTime: the rest is for the store.
+const (
+	leaseTime = 90 * time.Second
+	workTime  = 60 * time.Second
+)
+
+// edit calls f with a credential that no other process is editing, and saves
+// what f did unless it returns an error; errUnchanged is none.
+func (w *Workspace) edit(ctx context.Context, id string, f func(context.Context, *credential) error) (*credential, error) {
+	if _, err := w.get(ctx, id, KindCredential); err != nil {
+		return nil, err
+	}
+	lease, err := w.lease(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	held := true
+	defer func() {
+		if held {
+			w.h.store.Unlease(context.WithoutCancel(ctx), lease)
+		}
+	}()
+	c, err := w.load(ctx, id) // again: it may have changed while we waited
+	if err != nil {
+		return nil, err
+	}
+	work, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
+	switch err := f(work, c); {
+	case err == errUnchanged:
+		return c, nil
+	case err != nil:
+		return c, err
+	}
+	saved := context.WithoutCancel(ctx) // what f did at the service cannot be undone
+	c.rec.Generation++
+	if err := c.seal(saved); err != nil {
+		return c, err
+	}
+	if err := w.h.store.Save(saved, c.rec, &lease); err != nil {
+		return c, fmt.Errorf("host: saving %s: %w", id, err)
+	}
+	held = false
+	w.published(c)
+	return c, nil
+}
+
+// errUnchanged says that there is nothing to save.
+var errUnchanged = fmt.Errorf("unchanged")
+
+// lease waits until the credential is nobody else's.
+func (w *Workspace) lease(ctx context.Context, id string) (Lease, error) {
+	owner := rand.Text()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		l, err := w.h.store.Lease(ctx, w.name, id, owner, leaseTime)
+		if err != ErrLeased {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return Lease{}, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+func checkName(name string) error {
+	if len(name) > 200 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return sdk.Errorf(sdk.Invalid, "a credential's name has at most 200 bytes, in one line")
+	}
+	return nil
+}
+
+// merge returns old with the changes of patch; an empty value clears.
+func merge(old, patch map[string]string) map[string]string {
+	merged := maps.Clone(old)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	for name, v := range patch {
+		if v == "" {
+			delete(merged, name)
+		} else {
+			merged[name] = v
+		}
+	}
+	return merged
+}
