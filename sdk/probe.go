@@ -9,67 +9,115 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// maxProbe is how much of an answer is read.
-const maxProbe = 1 << 20
+// maxAnswer is how much of an answer is read.
+const maxAnswer = 1 << 20
 
-// Probe sends a GET for url with g and reports what the answer says about the
+// Probe sends a GET for rawURL with g and reports what the answer says about the
 // credential. If v is not nil, the answer must be JSON and is decoded into it.
 // It is what most implementations of [Tester] need; [Status] says which status
 // gives which code. Redirects are not followed: a grant must not leave its
 // origins.
-func Probe(ctx context.Context, g Grant, url string, v any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func Probe(ctx context.Context, g Grant, rawURL string, v any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
-		return Errorf(Internal, "the address to test is not a URL").Because(err)
+		return Errorf(Internal, "the address to test is not a URL") // err quotes it
 	}
 	r.Header.Set("Accept", "application/json")
 	g.Apply(r)
 	return Send(r, v)
 }
 
-var prober = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-	return http.ErrUseLastResponse
-}}
-
 // Send sends r, which carries what it must, and reads the answer as [Probe]
 // does.
 func Send(r *http.Request, v any) error {
-	resp, err := prober.Do(r)
+	resp, err := do(r)
 	if err != nil {
-		return unreachable(r.Context(), err)
+		return err
 	}
 	defer resp.Body.Close()
 	if err := Status(resp); err != nil || v == nil {
 		return err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe+1))
-	switch {
-	case err != nil:
-		return unreachable(r.Context(), err)
-	case len(body) > maxProbe:
-		return Errorf(Unavailable, "%s answered with more than 1 MiB", r.URL.Host)
-	case !isJSON(resp.Header) || json.Unmarshal(body, v) != nil:
-		return Errorf(Unavailable, "%s answered with something other than JSON: check the address", r.URL.Host)
+	body, err := readAnswer(resp)
+	if err != nil {
+		return err
+	}
+	if !isJSON(resp.Header) || json.Unmarshal(body, v) != nil {
+		return Errorf(Unavailable, "the service answered with something other than JSON: check the address")
 	}
 	return nil
 }
 
-// unreachable keeps the refusals of the host, and hides everything else: an
-// error of net/http quotes the URL, which may hold a secret.
+// Fetch sends r and returns the answer with its body, which it has read and
+// closed, whatever the status. It is for answers that [Send] cannot read. Like
+// Send it follows no redirect, sends r once, reads at most 1 MiB, and gives
+// errors that are an [*Error] and quote neither the URL nor the service.
+//
+// A longer answer is an error if it is one of success; else it is cut.
+func Fetch(r *http.Request) (*http.Response, []byte, error) {
+	resp, err := do(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	body, err := readAnswer(resp)
+	if err != nil && Status(resp) == nil {
+		return nil, nil, err
+	}
+	return resp, body, nil
+}
+
+// prober is the client of the whole package. Its transport is the default one,
+// whose dial functions are the host's.
+var prober = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+	return http.ErrUseLastResponse
+}}
+
+func do(r *http.Request) (*http.Response, error) {
+	resp, err := prober.Do(r)
+	if err != nil {
+		return nil, unreachable(r.Context(), err)
+	}
+	return resp, nil
+}
+
+// readAnswer reads the body of resp. With an error it returns what it has.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return body, unreachable(resp.Request.Context(), err)
+	case len(body) > maxAnswer:
+		return body[:maxAnswer], Errorf(Unavailable, "the service answered with more than 1 MiB")
+	}
+	return body, nil
+}
+
+// unreachable keeps the refusals of the host, and hides everything else.
 func unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if cause := ctx.Err(); cause != nil {
+		return Errorf(Unavailable, "the service did not answer in time").Because(cause)
 	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	return Errorf(Unavailable, "the service could not be reached").Because(err)
+	return Errorf(Unavailable, "the service could not be reached").Because(withoutURL(err))
+}
+
+// withoutURL takes the URL out of an error of net/http, which quotes it: it
+// may hold a secret, and causes are logged.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
 }
 
 // isJSON reports whether an answer says that it is JSON, of whatever kind.
