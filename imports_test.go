@@ -19,6 +19,7 @@ import (
 // package below x. Tests may import any package of the module, and testOthers.
 var importRules = []struct{ pkg, own, others string }{
 	{".", "", ""},
+	{"schemas", "", ""},
 
 	{"sdk", "", ""},
 	{"sdk/oauth", "sdk", "oauth2"},
@@ -46,30 +47,32 @@ var importRules = []struct{ pkg, own, others string }{
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak rapid testscript oauth2"
+const testOthers = "go-cmp goleak jsonschema oauth2 oauth2-server rapid testscript"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
 var others = map[string]string{
-	"cobra":        "github.com/spf13/cobra",
-	"go-cmp":       "github.com/google/go-cmp",
-	"go-plugin":    "github.com/hashicorp/go-plugin",
-	"goleak":       "go.uber.org/goleak",
-	"grpc":         "google.golang.org/grpc",
-	"hclog":        "github.com/hashicorp/go-hclog",
-	"oauth2":       "golang.org/x/oauth2",
-	"protobuf":     "google.golang.org/protobuf",
-	"protocompile": "github.com/bufbuild/protocompile",
-	"publicsuffix": "golang.org/x/net/publicsuffix",
-	"rapid":        "pgregory.net/rapid",
-	"sqlite":       "modernc.org/sqlite",
-	"ssrf":         "code.dny.dev/ssrf",
-	"testscript":   "github.com/rogpeppe/go-internal/testscript",
-	"tink":         "github.com/tink-crypto/tink-go/v2",
-	"x/net":        "golang.org/x/net",
-	"x/sync":       "golang.org/x/sync",
-	"x/sys":        "golang.org/x/sys",
-	"x/time":       "golang.org/x/time",
+	"cobra":         "github.com/spf13/cobra",
+	"go-cmp":        "github.com/google/go-cmp",
+	"go-plugin":     "github.com/hashicorp/go-plugin",
+	"goleak":        "go.uber.org/goleak",
+	"grpc":          "google.golang.org/grpc",
+	"hclog":         "github.com/hashicorp/go-hclog",
+	"jsonschema":    "github.com/santhosh-tekuri/jsonschema/v6",
+	"oauth2":        "golang.org/x/oauth2",
+	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
+	"protobuf":      "google.golang.org/protobuf",
+	"protocompile":  "github.com/bufbuild/protocompile",
+	"publicsuffix":  "golang.org/x/net/publicsuffix",
+	"rapid":         "pgregory.net/rapid",
+	"sqlite":        "modernc.org/sqlite",
+	"ssrf":          "code.dny.dev/ssrf",
+	"testscript":    "github.com/rogpeppe/go-internal/testscript",
+	"tink":          "github.com/tink-crypto/tink-go/v2",
+	"x/net":         "golang.org/x/net",
+	"x/sync":        "golang.org/x/sync",
+	"x/sys":         "golang.org/x/sys",
+	"x/time":        "golang.org/x/time",
 }
 
 func TestImports(t *testing.T) {
