@@ -26,7 +26,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"sdk/serve", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 	{"sdk/plugintest", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 
-	{"internal/wire", "sdk internal/wire/pluginv1", "go-plugin hclog grpc protobuf"},
+	{"internal/wire", "sdk internal/wire/pluginv1", "go-plugin hclog grpc protobuf x/net"},
 	{"internal/wire/pluginv1", "", "grpc protobuf"},
 	{"internal/wire/protogen", "", "protocompile protobuf"},
 	{"internal/standin", "", ""},
