@@ -55,8 +55,9 @@ const (
 //
 // While it is used the file is looked at again, so that all processes that share
 // it follow within 100 ms when a key is added, promoted, disabled or removed in
-// one of them, and at once when a record needs a key that is new. Changes are made under a lock (the file's path and ".lock") and
-// replace the file as a whole; ctx bounds the wait for that lock.
+// one of them, and at once when a record needs a key that is new. Changes are
+// made under a lock (the file's path and ".lock") and replace the file as a
+// whole; ctx bounds the wait for that lock, which is 10 s at most.
 func OpenFile(ctx context.Context, cfg FileConfig) (*Keyring, error) {
 	f := &file{path: cfg.Path, groupMayRead: cfg.GroupMayRead, announce: cfg.Announce, start: time.Now()}
 	if path := os.Getenv(cfg.Env); path != "" {
@@ -168,7 +169,7 @@ func (f *file) load(at time.Duration) (*keys, error) {
 
 func (f *file) create(ctx context.Context) error {
 	made, err := f.createLocked(ctx)
-	if err == nil && made {
+	if made {
 		f.announce(fmt.Sprintf(createdSentence, f.path))
 	}
 	return err
@@ -193,7 +194,7 @@ func (f *file) createLocked(ctx context.Context) (made bool, err error) {
 
 func (f *file) change(ctx context.Context, edit func(*keys) (*keys, error)) error {
 	before, after, err := f.changeLocked(ctx, edit)
-	if err != nil {
+	if after == nil {
 		return err
 	}
 	for _, key := range after.list {
@@ -201,9 +202,11 @@ func (f *file) change(ctx context.Context, edit func(*keys) (*keys, error)) erro
 			f.announce(fmt.Sprintf(addedSentence, key.ID, f.path))
 		}
 	}
-	return nil
+	return err
 }
 
+// changeLocked answers the keys before and after if the file was changed, even
+// beside an error.
 func (f *file) changeLocked(ctx context.Context, edit func(*keys) (*keys, error)) (before, after *keys, err error) {
 	// A link is followed, so that it stays, and all who share its target share
 	// the lock.

@@ -301,3 +301,43 @@ func TestAnnounceMayUseTheKeyring(t *testing.T) {
 		t.Errorf("announced while the primary was %v, want %s, %v", ids, id, err)
 	}
 }
+
+// A file that looks as it did, to stat, may still be another: nothing in it may
+// be lost to a change.
+func TestAChangeTrustsNoLooks(t *testing.T) {
+	ctx, path := t.Context(), made(t)
+	ring := mustOpenFile(t, sealer.FileConfig{Path: path})
+	first, _ := ring.KeyID(ctx)
+	second, err := ring.Add(ctx)
+	for err == nil && len(second) != len(first) { // so that both files have one length
+		second, err = ring.Add(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.ReadFile(path)
+	if err := ring.Promote(ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := os.ReadFile(path)
+
+	at := time.Unix(1_700_000_000, 0)
+	write := func(data []byte) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(path, data, 0o600), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after = bytes.TrimSpace(after); len(after) < len(before) { // the JSON may differ by white space
+		after = append(after, bytes.Repeat([]byte("\n"), len(before)-len(after))...)
+	}
+	write(before)
+	ring = mustOpenFile(t, sealer.FileConfig{Path: path})
+	write(after)
+	if _, err := ring.Add(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if id, _ := ring.KeyID(ctx); id != second {
+		t.Errorf("primary key %s, want %s, which was promoted meanwhile", id, second)
+	}
+}

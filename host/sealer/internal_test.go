@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -101,5 +104,62 @@ func TestTheLayoutIsAsWritten(t *testing.T) {
 	got, err := payload.Decrypt(sealed[9+n+m:], slices.Concat([]byte("P"), sealed[:9+n+m], associated))
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A KEK cannot talk the payload down to a shorter key.
+func TestAShorterDataKeyIsRefused(t *testing.T) {
+	head, err := newHead("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head, err = appendWrapped(head, []byte("wrapped")); err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int]error{16: ErrAltered, 24: ErrAltered, 32: nil} {
+		sealed, err := sealPayload(make([]byte, size), head, []byte("plain"), bind(forPayload, head, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(zeroes(size)).Open(t.Context(), sealed, nil); !errors.Is(err, want) {
+			t.Errorf("a data key of %d bytes: %v, want %v", size, err, want)
+		}
+	}
+}
+
+// zeroes is a KEK that answers a data key of so many zeroes.
+type zeroes int
+
+func (zeroes) KeyID(context.Context) (string, error) { return "k", nil }
+
+func (zeroes) Wrap(context.Context, string, []byte, []byte) ([]byte, error) {
+	return []byte("wrapped"), nil
+}
+
+func (z zeroes) Unwrap(context.Context, string, []byte, []byte) ([]byte, error) {
+	return make([]byte, z), nil
+}
+
+func TestARecordWithoutAWrappedKeyIsMalformed(t *testing.T) {
+	head, err := newHead("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := append(head, make([]byte, 2+nonceSize+tagSize)...)
+	if _, err := KeyID(record); !errors.Is(err, ErrMalformed) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Where the file system has no hard links a file is still not replaced.
+func TestPlacingWithoutLinks(t *testing.T) {
+	temp, path := filepath.Join(t.TempDir(), "temp"), filepath.Join(t.TempDir(), "key")
+	for _, want := range []error{nil, fs.ErrExist} {
+		if err := os.WriteFile(temp, []byte("key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := placeUnlinked(temp, path); !errors.Is(err, want) {
+			t.Errorf("error %v, want %v", err, want)
+		}
 	}
 }

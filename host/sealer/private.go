@@ -94,13 +94,18 @@ func writePrivate(path string, data []byte, info fs.FileInfo) (made bool, err er
 }
 
 // place gives a file its name where there is none yet. A link does that even
-// beside a person who copies a backup there; where the file system has no hard
-// links, the lock keeps other processes of ours away, and that must do.
+// beside a person who copies a backup there.
 func place(temp, path string) error {
 	err := os.Link(temp, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	return placeUnlinked(temp, path)
+}
+
+// placeUnlinked does the same where the file system has no hard links: the lock
+// keeps other processes of ours away, and that must do.
+func placeUnlinked(temp, path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fs.ErrExist
 	}
