@@ -198,7 +198,7 @@ func (h *HelloCloud) issue(c call, p params, client HelloCloudClient, user strin
 	if refresh {
 		// The header of a Defuse ciphertext, then salt, nonce, text and
 		// authentication code, as long as the real one.
-		out.Refresh = "def50200" + randomHex(32+16+268+len(client.ID)+len(user)+32)
+		out.Refresh = "def50200" + randomHex(32+16+269+len(client.ID)+len(user)+32)
 		h.refresh[out.Refresh] = &refreshToken{client: client.ID, user: user, row: row, expiry: now.AddDate(0, 1, 0)}
 	}
 	return phpJSON(out), nil
