@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command hellocloud is the credential plugin for HelloCloud, a SuiteCRM with
+// a JSON:API: a password or client credentials, by version.
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/credhost/credhost/sdk"
+	"github.com/credhost/credhost/sdk/oauth"
+	"github.com/credhost/credhost/sdk/serve"
+)
+
+func main() { serve.Plugin(hellocloud{}) }
+
+var (
+	baseURL = sdk.Field{Name: "baseUrl", Title: "Instance URL", Kind: sdk.URL, Example: "https://path-to-instance",
+		Help: "The address of your HelloCloud. If it lives in a folder, the folder belongs to it."}
+	version = sdk.Field{Name: "version", Title: "HelloCloud version", Kind: sdk.Choice, Default: "7.10.2+",
+		Help:    "It decides which grants there are.",
+		Options: []sdk.Option{{Value: "7.10.0"}, {Value: "7.10.2+"}}}
+	grantType = sdk.Field{Name: "grantType", Title: "Grant type", Kind: sdk.Choice, Default: "client_credentials",
+		Defaults: []sdk.Default{{Value: "password", When: version.Is("7.10.0")}},
+		Options: []sdk.Option{
+			{Value: "client_credentials", Title: "Client credentials", When: version.Is("7.10.2+"),
+				Help: "For a machine or a service. In Admin > OAuth2 Clients and Tokens, choose New Client Credentials Client; it needs an Associated User."},
+			{Value: "password", Title: "Password",
+				Help: "For a user. In Admin > OAuth2 Clients and Tokens, choose New Password Client."},
+		}}
+	clientID = sdk.Field{Name: "clientId", Title: "Client ID", Example: "3f7fda97-d8e2-b9ad-eb89-5a2fe9b07650",
+		Help: "The ID that HelloCloud makes for the client, visible once it is saved; not its name."}
+	clientSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true,
+		Help: "What was set as the client's secret (Change secret). It cannot be read after saving."}
+	username = sdk.Field{Name: "username", Title: "Username", When: grantType.Is("password"),
+		Help: "A valid HelloCloud user name."}
+	password = sdk.Field{Name: "password", Title: "Password", Secret: true, When: grantType.Is("password"),
+		Help: "That user's password."}
+)
+
+// hellocloud is the plugin. It has no settings.
+type hellocloud struct{}
+
+var (
+	_ sdk.Tester  = hellocloud{}
+	_ sdk.Revoker = hellocloud{}
+)
+
+// Schema implements [sdk.Plugin].
+func (hellocloud) Schema() sdk.Schema {
+	return sdk.Schema{
+		Name:    "hellocloud",
+		Title:   "HelloCloud",
+		DocsURL: "https://help.hellocloud.com.br/books/hellocloud---guia-de-desenolvimento/page/json-api",
+		Icon:    icon,
+		Fields:  []sdk.Field{baseURL, version, grantType, clientID, clientSecret, username, password},
+		Origins: []string{"{baseUrl}"},
+	}
+}
+
+// root returns the instance's address, without what people paste after it.
+func root(in sdk.Input) string {
+	u := in.Get(baseURL)
+	for _, end := range []string{"/access_token", "/V8", "/Api"} {
+		u = strings.TrimSuffix(u, end)
+	}
+	return u
+}
+
+// client describes how the service speaks OAuth 2.0: JSON, and never a scope,
+// which it refuses.
+func client(in sdk.Input) oauth.Client {
+	return oauth.Client{
+		ID: in.Get(clientID), Secret: in.Get(clientSecret),
+		TokenURL: root(in) + "/Api/access_token", // capital A, no slash at the end
+		Encoding: oauth.JSON,
+		Header:   http.Header{"Content-Type": {mediaType}, "Accept": {mediaType}},
+	}
+}
+
+const mediaType = "application/vnd.api+json"
+
+// Grant implements [sdk.Plugin].
+func (hellocloud) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
+	tok, err := token(ctx, client(in), in)
+	if err != nil {
+		return sdk.Grant{}, explain(in, err)
+	}
+	g := tok.Grant()
+	if in.Get(grantType) != "password" {
+		g.State = nil
+	}
+	return g, nil
+}
+
+func token(ctx context.Context, c oauth.Client, in sdk.Input) (oauth.Token, error) {
+	if in.Get(grantType) == "client_credentials" {
+		return c.ClientCredentials(ctx)
+	}
+	if in.State != nil {
+		tok, err := c.Refresh(ctx, in.State)
+		if err == nil || !refreshFails(err) {
+			return tok, err
+		}
+	}
+	return c.Password(ctx, in.Get(username), in.Get(password))
+}
+
+// refreshFails reports whether a refresh failed in one of the ways in which it
+// does although the password is good: releases before 7.10.21 do not know the
+// grant, 7.13.3 to 7.14.4 refuse the client, and a used token is an invalid
+// request.
+func refreshFails(err error) bool {
+	var said *oauth.ResponseError
+	if !errors.As(err, &said) {
+		return errors.Is(err, sdk.Denied) // nothing to refresh with
+	}
+	switch said.Code {
+	case "unsupported_grant_type", "invalid_client", "invalid_request", "invalid_grant":
+		return true
+	}
+	return false
+}
+
+// explain names what is wrong. HelloCloud reports most of it as an error of
+// its own (500), and repeats the password while doing so.
+func explain(in sdk.Input, err error) error {
+	var said *oauth.ResponseError
+	if !errors.As(err, &said) {
+		return err
+	}
+	denied := func(message string) error { return sdk.Errorf(sdk.Denied, "%s", message).Because(err) }
+	switch {
+	case said.Code == "invalid_client" || said.Says("OAuth2Clients"):
+		return denied("HelloCloud does not take the client ID and secret: check both; the ID is not the name, and the client must be one for this grant type")
+	case said.Says("No user found with this username"), said.Says("The password is invalid"), said.Says("The user credentials were incorrect"):
+		return denied("HelloCloud does not take the username and password")
+	case said.Says("No user found"):
+		return denied("the client has no associated user, or is one for another grant type: check it in OAuth2 Clients and Tokens")
+	case said.Code == "unsupported_grant_type":
+		return sdk.Errorf(sdk.Invalid, "this HelloCloud does not offer the grant type: choose another").In(grantType).Because(err)
+	case said.Status == http.StatusNotFound, said.Status == http.StatusMethodNotAllowed, said.Status < 300:
+		return sdk.Errorf(sdk.Invalid, "there is no HelloCloud API here: check the address, its folder, and that the server rewrites /Api").In(baseURL).Because(err)
+	}
+	return err
+}
+
+// Test implements [sdk.Tester].
+func (hellocloud) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
+	r, err := request(ctx, http.MethodGet, root(in)+"/Api/V8/current-user", g)
+	if err != nil {
+		return err
+	}
+	resp, _, err := sdk.Fetch(r)
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode == http.StatusBadRequest:
+		return nil // 7.10.10 to 7.10.15 know the token, but not whose it is
+	case resp.StatusCode == http.StatusUnauthorized:
+		return sdk.Errorf(sdk.Denied, "the HelloCloud API does not take the token; if it never did, its web server may drop the Authorization header (Admin > Repair > Rebuild .htaccess)")
+	case resp.StatusCode == http.StatusNotFound:
+		return sdk.Errorf(sdk.Invalid, "there is no HelloCloud API here: check the address").In(baseURL)
+	case resp.StatusCode < 300 && !strings.Contains(resp.Header.Get("Content-Type"), "json"):
+		return sdk.Errorf(sdk.Invalid, "a page answers here, not the HelloCloud API: check the address").In(baseURL)
+	}
+	return sdk.Status(resp)
+}
+
+// Revoke implements [sdk.Revoker]: it logs out, which ends the access token
+// and the refresh token behind it.
+func (hellocloud) Revoke(ctx context.Context, in sdk.Input, g sdk.Grant) error {
+	r, err := request(ctx, http.MethodPost, root(in)+"/Api/V8/logout", g)
+	if err != nil {
+		return err
+	}
+	err = sdk.Send(r, nil)
+	if errors.Is(err, sdk.Denied) {
+		return nil // it had ended already
+	}
+	return err
+}
+
+func request(ctx context.Context, method, url string, g sdk.Grant) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, sdk.Errorf(sdk.Invalid, "is not a URL").In(baseURL)
+	}
+	r.Header.Set("Content-Type", mediaType)
+	r.Header.Set("Accept", mediaType)
+	g.Apply(r)
+	return r, nil
+}
+
+// icon is a plain mark in the service's colour, not its logo.
+const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M9 24a6 6 0 0 1 0-12 8 8 0 0 1 15 2 5 5 0 0 1-1 10z" fill="#1f9d8b"/></svg>`
