@@ -47,10 +47,10 @@ type FaxPlus struct {
 
 // FaxPlusConfig is what a [FaxPlus] is made from. The zero value works.
 type FaxPlusConfig struct {
-	Clients   []FaxPlusClient // nil: one with FaxPlusClientID and FaxPlusClientSecret
-	Tokens    []FaxPlusPAT    // nil: FaxPlusToken, FaxPlusNarrowToken, FaxPlusExpiredToken
-	Account   FaxPlusAccount  // zero: an active corporate admin called Example Smith
-	Now       func() time.Time
+	Clients   []FaxPlusClient  // nil: one with FaxPlusClientID and FaxPlusClientSecret
+	Tokens    []FaxPlusPAT     // nil: FaxPlusToken, FaxPlusNarrowToken, FaxPlusExpiredToken
+	Account   FaxPlusAccount   // zero: an active corporate admin called Example Smith
+	Now       func() time.Time // nil: time.Now
 	Behaviour FaxPlusBehaviour
 }
 

@@ -156,6 +156,8 @@ func TestHelloCloudBearer(t *testing.T) {
 	unsigned := "Bearer " + b64([]byte(`{"alg":"none"}`)) + "." + b64([]byte(`{}`)) + "."
 	check(t, send(newCloud(last5), ask{target: "/Api/V8/current-user", header: map[string]string{"Authorization": unsigned}}),
 		want{500, nil, unknown5("This token is not signed")})
+	check(t, send(newCloud(last8), ask{target: "/Api/V8/current-user", header: map[string]string{"Authorization": unsigned}}),
+		want{401, nil, denied8("Access token could not be verified")})
 }
 
 func TestHelloCloudTokensEndWithTheClock(t *testing.T) {

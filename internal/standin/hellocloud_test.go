@@ -192,6 +192,8 @@ func TestHelloCloudSwitches(t *testing.T) {
 	}{
 		"broken keys": {b: HelloCloudBehaviour{BrokenKeys: true}, ask: cloudAsk(clientGrant),
 			want: want{status: 500, body: `{"error":"unknown_error","message":"It was not possible to parse your key, reason: …`}},
+		"emptied header is none, 8.4": {b: HelloCloudBehaviour{Version: last8, Authorization: HeaderEmptied}, ask: cloudAsk(edit(clientGrant, "client_secret", "wrong")),
+			want: want{401, map[string]string{"WWW-Authenticate": ""}, client8}},
 		"secret changed": {b: HelloCloudBehaviour{RefuseClients: true}, ask: cloudAsk(clientGrant), want: want{status: 401, body: client5}},
 		"public client as machine": {b: HelloCloudBehaviour{Version: last8}, ask: cloudAsk(edit(clientGrant, "client_id", "p", "client_secret", "s")),
 			cfg:  HelloCloudConfig{Clients: []HelloCloudClient{{ID: "p", Secret: "s", Grant: "client_credentials", Public: true, User: HelloCloudUsername}}},

@@ -5,6 +5,7 @@ package standin
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -85,7 +86,7 @@ func masker(secrets map[string]string) *strings.Replacer {
 			continue
 		}
 		forms := []string{
-			url.QueryEscape(s), url.PathEscape(s), phpQuoted(s), quoted(s), s,
+			s, url.QueryEscape(s), url.PathEscape(s), unquote(phpJSON(s)), unquote(encode(s, "")), unquote(goJSON(s)),
 			base64.StdEncoding.EncodeToString([]byte(s)),
 		}
 		for _, form := range slices.Compact(slices.SortedFunc(slices.Values(forms), longer)) {
@@ -95,9 +96,11 @@ func masker(secrets map[string]string) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// quoted is s as it stands inside a JSON string, and phpQuoted as it does in
-// one that PHP wrote.
-func quoted(s string) string    { return unquote(encode(s, "")) }
-func phpQuoted(s string) string { return unquote(phpJSON(s)) }
+// goJSON is s as Go's clients mostly send it, with HTML's signs escaped.
+func goJSON(s string) string {
+	text, _ := json.Marshal(s) // a string always can be
+	return string(text)
+}
 
+// unquote takes the quotes off a JSON string.
 func unquote(s string) string { return s[1 : len(s)-1] }

@@ -4,6 +4,7 @@ package standin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -57,7 +58,7 @@ func check(t *testing.T, got *httptest.ResponseRecorder, w want) {
 		t.Errorf("status %d, want %d; body: %s", got.Code, w.status, got.Body)
 	}
 	for name, v := range w.header {
-		if g := got.Header().Get(name); g != v {
+		if g := got.Header().Values(name); v == "" && len(g) != 0 || v != "" && got.Header().Get(name) != v {
 			t.Errorf("header %s: got %q, want %q", name, g, v)
 		}
 	}
@@ -126,8 +127,13 @@ func TestRecordIsBounded(t *testing.T) {
 		send(h, ask{target: fmt.Sprintf("/api/%d", i)})
 	}
 	got := h.Requests()
-	if len(got) != keepRequests || got[0].Path != "/api/3" || got[0].Status != 404 {
+	if len(got) != keepRequests || got[0].Path != "/api/3" {
 		t.Errorf("%d requests kept, the first %+v", len(got), got[0])
+	}
+	for _, r := range got {
+		if r.Status != 404 {
+			t.Errorf("%s: recorded status %d", r.Path, r.Status)
+		}
 	}
 	if h.APIRequests() != keepRequests+3 {
 		t.Errorf("%d requests counted", h.APIRequests())
@@ -229,7 +235,9 @@ func TestMaskedHidesEverySecret(t *testing.T) {
 	values.Set("password", wrong)
 	echo := send(h, ask{target: "/Api/access_token", header: form, body: values.Encode()})
 	send(h, ask{target: "/Api/access_token", header: map[string]string{"Content-Type": "application/vnd.api+json"},
-		body: `{"client_secret":"EXAMPLE\/s3cret \"\u00e9\" &+=","password":` + "\"EXAMPLE-pass/word\"}"})
+		body: `{"client_secret":"EXAMPLE\/s3cret \"\u00e9\" &+=","password":"EXAMPLE-in-JSON"}`})
+	byGo, _ := json.Marshal(map[string]string{"client_secret": secret})
+	send(h, ask{target: "/Api/access_token", header: jsonAPIType, body: string(byGo)})
 	send(h, ask{target: "/Api/V8/current-user?note=" + url.QueryEscape(secret), header: bearerOf(access)})
 	r := httptest.NewRequest("GET", "/Api/V8/x", nil)
 	r.SetBasicAuth("c", "EXAMPLE-basic")
@@ -239,7 +247,7 @@ func TestMaskedHidesEverySecret(t *testing.T) {
 	for _, r := range h.Masked() {
 		shown.WriteString(r.String() + "\n")
 	}
-	canaries := append(h.Secrets(), wrong, "EXAMPLE-basic", r.Header.Get("Authorization")[6:],
+	canaries := append(h.Secrets(), wrong, "EXAMPLE-basic", "EXAMPLE-in-JSON", r.Header.Get("Authorization")[6:],
 		url.QueryEscape(secret), `s3cret`, "pass%2Fword")
 	for _, c := range canaries {
 		if strings.Contains(shown.String(), c) {
