@@ -4,13 +4,19 @@ package egress
 
 import (
 	"context"
+	"errors"
+	"net"
 	"sync/atomic"
+
+	"github.com/credhost/credhost/sdk"
 )
 
 // A Policy says what one call may reach.
 type Policy struct {
-	Origins []string // patterns, as in sdk.MatchOrigin; none: nothing
+	Origins []string // patterns, as in [sdk.MatchOrigin]; none: nothing
 }
+
+func (p Policy) allows(origin string) bool { return sdk.MatchOrigin(p.Origins, origin) }
 
 type policyKey struct{}
 
@@ -26,12 +32,12 @@ func PolicyFrom(ctx context.Context) (Policy, bool) {
 	return p, ok
 }
 
-// A Call is a live call of a plugin, as the socket sees it: what it may reach,
+// A Call is a live call of a plugin, as its socket sees it: what it may reach,
 // until when, and how much it has used of its limits. It is safe for
 // concurrent use.
 type Call struct {
-	// The context of the call itself: connections of the socket, which come
-	// with none, do what they do on its behalf.
+	// The connections of a socket come with no context. This is theirs: it
+	// does not outlive the call that it was made for.
 	ctx    context.Context
 	policy Policy
 
@@ -49,3 +55,38 @@ func NewCall(ctx context.Context, p Policy) *Call {
 // Used reports whether the call has opened a connection. One that has not may
 // be made again after a crash: no service has heard of it.
 func (c *Call) Used() bool { return c.used.Load() }
+
+// closeWith closes conn when the call ends, until stop is called.
+func closeWith(c *Call, conn net.Conn) (stop func() bool) {
+	return context.AfterFunc(c.ctx, func() { conn.Close() })
+}
+
+// errTraffic ends a connection of a call that has sent and received enough.
+var errTraffic = errors.New("the call has sent and received all that it may (egress.Config.MaxTraffic)")
+
+// A metered connection counts what a call sends and receives.
+type metered struct {
+	net.Conn
+	call *Call // nil until the connection belongs to one
+	max  int64
+}
+
+// Read reads, unless the call has moved too much.
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.Conn.Read(p)
+	return m.count(n, err)
+}
+
+// Write writes, unless the call has moved too much.
+func (m *metered) Write(p []byte) (int, error) {
+	n, err := m.Conn.Write(p)
+	return m.count(n, err)
+}
+
+func (m *metered) count(n int, err error) (int, error) {
+	if m.call != nil && m.call.moved.Add(int64(n)) > m.max {
+		m.Conn.Close()
+		return n, errTraffic
+	}
+	return n, err
+}

@@ -86,8 +86,9 @@ type Guard struct {
 	config    Config
 	addresses addresses
 	routes    map[string]route
-	guarded   *http.Transport // checks every address
-	routed    *http.Transport // for routes alone, which must not share a pool with others
+	instead   map[string]string // what is dialled → where its route leads
+	guarded   *http.Transport   // checks every address
+	routed    *http.Transport   // for routes alone, which must not share a pool with others
 }
 
 var _ http.RoundTripper = (*Guard)(nil)
@@ -95,8 +96,8 @@ var _ http.RoundTripper = (*Guard)(nil)
 // New returns a guard. A route that makes no sense is reported by
 // [Guard.Check] of its origin, and by requests to it.
 func New(config Config) *Guard {
-	g := &Guard{config: config.withDefaults(), routes: parseRoutes(config.Routes)}
-	g.addresses = newAddresses(config.Allow)
+	g := &Guard{config: config.withDefaults(), addresses: newAddresses(config.Allow)}
+	g.routes, g.instead = parseRoutes(config.Routes)
 	g.guarded = g.newTransport(g.dialChecked)
 	g.routed = g.newTransport(g.dialRoute)
 	return g
@@ -138,12 +139,12 @@ func (g *Guard) permit(r *http.Request) (string, error) {
 	switch {
 	case origin == "":
 		return "", sdk.Errorf(sdk.Invalid, "the request's address is not a URL with a host")
-	case r.URL.Scheme != "https" && r.URL.Scheme != "http", r.Method == http.MethodConnect:
+	case !isHTTP(r.URL.Scheme), r.Method == http.MethodConnect:
 		return "", sdk.Errorf(sdk.Internal, "only HTTP requests may be sent to %s", origin)
 	case r.Host != "" && sdk.Origin(r.URL.Scheme+"://"+r.Host) != origin:
 		return "", sdk.Errorf(sdk.Internal, "the request's Host is not that of its address, %s", origin)
 	}
-	if p, ok := PolicyFrom(r.Context()); ok && !sdk.MatchOrigin(p.Origins, origin) {
+	if p, ok := PolicyFrom(r.Context()); ok && !p.allows(origin) {
 		return "", outside(origin)
 	}
 	return origin, g.Check(origin)
