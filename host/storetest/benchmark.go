@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/credhost/credhost/host"
+)
+
+// Benchmark measures the store that open returns, with 10,000 records and,
+// unless -short is given, with 100,000. They have the size that a credential
+// has: about 1 KB.
+func Benchmark(b *testing.B, open func(t testing.TB) host.Store) {
+	for _, n := range []int{10_000, 100_000} {
+		if n > 10_000 && testing.Short() {
+			continue
+		}
+		s := open(b)
+		fill(b, s, n)
+		b.Run(fmt.Sprintf("records=%d", n), func(b *testing.B) {
+			b.Run("Get", func(b *testing.B) { benchmarkGet(b, s, n) })
+			b.Run("Get in parallel", func(b *testing.B) { benchmarkParallelGet(b, s, n) })
+			b.Run("List a page of 100", func(b *testing.B) { benchmarkList(b, s, n) })
+			b.Run("Changes, none", func(b *testing.B) { benchmarkChanges(b, s) })
+			b.Run("Save", func(b *testing.B) { benchmarkSave(b, s, n) })
+			b.Run("Lease and Save", func(b *testing.B) { benchmarkLease(b, s, n) })
+			b.Run("Create and Delete", func(b *testing.B) { benchmarkDelete(b, s) })
+		})
+	}
+}
+
+// numbered is the ID of the i-th record; the order of IDs has nothing to do
+// with that of creation.
+func numbered(i, n int) string { return fmt.Sprintf("%08x", uint32(i%n)*2654435761) }
+
+func fill(b *testing.B, s host.Store, n int) {
+	b.Helper()
+	for i := range n {
+		r := record(numbered(i, n))
+		r.Type = []string{"halopsa", "hellocloud", "faxplus"}[i%3]
+		r.Sealed = make([]byte, 1000)
+		if _, err := rand.Read(r.Sealed); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Create(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkGet(b *testing.B, s host.Store, n int) {
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := s.Get(b.Context(), workspace, numbered(i, n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkParallelGet(b *testing.B, s host.Store, n int) {
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			if _, err := s.Get(b.Context(), workspace, numbered(i, n)); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func benchmarkList(b *testing.B, s host.Store, n int) {
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		q := host.Query{Workspace: workspace, Kind: host.KindCredential, After: numbered(i, n), Limit: 100}
+		if _, err := s.List(b.Context(), q); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkChanges(b *testing.B, s host.Store) {
+	_, since, err := s.Changes(b.Context(), 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, _, err := s.Changes(b.Context(), since); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkSave(b *testing.B, s host.Store, n int) {
+	save(b, s, n, func(host.Record) *host.Lease { return nil })
+}
+
+func benchmarkLease(b *testing.B, s host.Store, n int) {
+	save(b, s, n, func(r host.Record) *host.Lease {
+		l, err := s.Lease(b.Context(), r.Workspace, r.ID, "me", time.Minute)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return &l
+	})
+}
+
+func save(b *testing.B, s host.Store, n int, lease func(host.Record) *host.Lease) {
+	b.Helper()
+	for i := 0; b.Loop(); i++ {
+		b.StopTimer()
+		r, err := s.Get(b.Context(), workspace, numbered(i*17, n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.Generation++
+		b.StartTimer()
+		if err := s.Save(b.Context(), r, lease(r)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkDelete(b *testing.B, s host.Store) {
+	r := record("one that comes and goes")
+	for b.Loop() {
+		if err := s.Create(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Delete(b.Context(), r.Workspace, r.ID); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
