@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/credhost/credhost/host"
+)
+
+// The statements of both pools; prepare parses them.
+var (
+	reads  = []string{getRecord, listRecords, listChanges, position}
+	writes = []string{
+		nextNumber, recordExists, version,
+		createRecord, saveRecord, deleteRecord, recordDeletion, forgetDeletions, recordForgotten,
+		takeLease, endLease,
+	}
+)
+
+const (
+	columns = `workspace, id, kind, type, name, generation, created, updated, sealed`
+
+	getRecord = `SELECT ` + columns + ` FROM records WHERE workspace = $1 AND id = $2`
+
+	listRecords = `SELECT ` + columns + ` FROM records
+		WHERE workspace = $1 AND kind = $2 AND id > $3 AND ($4 = '' OR type = $4) AND updated < $5
+		ORDER BY id LIMIT $6`
+
+	createRecord = `INSERT INTO records (` + columns + `, seq)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (workspace, id) DO NOTHING`
+
+	// $11 says whether there is a lease to look at, and to end.
+	saveRecord = `UPDATE records
+		SET kind = $3, type = $4, name = $5, generation = $6, created = $7, updated = $8, sealed = $9, seq = $10,
+			lease_until = CASE WHEN $11 THEN 0 ELSE lease_until END
+		WHERE workspace = $1 AND id = $2 AND generation = $6 - 1
+			AND (NOT $11 OR lease_owner = $12 AND lease_epoch = $13 AND lease_until > ` + now + `)`
+
+	deleteRecord = `DELETE FROM records WHERE workspace = $1 AND id = $2`
+)
+
+// Get returns a record, as [host.Store] says.
+func (s *Store) Get(ctx context.Context, workspace, id string) (r host.Record, err error) {
+	err = s.read(ctx, func(ctx context.Context) error {
+		r, err = scan(s.prepped[getRecord].QueryRowContext(ctx, workspace, id))
+		return notFound(err)
+	})
+	return r, err
+}
+
+// List returns records, as [host.Store] says.
+func (s *Store) List(ctx context.Context, q host.Query) (page []host.Record, err error) {
+	before, limit := int64(math.MaxInt64), 100
+	if !q.Before.IsZero() {
+		if before, err = nanoseconds(q.Before); err != nil {
+			return nil, err
+		}
+	}
+	if q.Limit > 0 {
+		limit = q.Limit
+	}
+	err = s.read(ctx, func(ctx context.Context) error {
+		rows, err := s.prepped[listRecords].QueryContext(ctx, q.Workspace, q.Kind, q.After, q.Type, before, limit)
+		if err != nil {
+			return err
+		}
+		page, err = collect(rows, scan)
+		return err
+	})
+	return page, err
+}
+
+// Create stores a new record, as [host.Store] says.
+func (s *Store) Create(ctx context.Context, r host.Record) error {
+	if r.Generation != 1 {
+		return fmt.Errorf("sqlitestore: a new record must have the generation 1, not %d", r.Generation)
+	}
+	row, err := values(r)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, t transaction) error {
+		seq, err := t.next(ctx)
+		if err != nil {
+			return err
+		}
+		ok, err := t.changed(ctx, createRecord, append(row[:], seq)...)
+		if err == nil && !ok {
+			err = host.ErrConflict
+		}
+		return err
+	})
+}
+
+// Save replaces a record, as [host.Store] says.
+func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) error {
+	row, err := values(r)
+	if err != nil {
+		return err
+	}
+	var l host.Lease
+	if lease != nil {
+		l = *lease
+		if l.Workspace != r.Workspace || l.ID != r.ID {
+			l.Epoch = 0 // no lease has it, so this is a conflict if the record exists
+		}
+	}
+	return s.write(ctx, func(ctx context.Context, t transaction) error {
+		seq, err := t.next(ctx)
+		if err != nil {
+			return err
+		}
+		ok, err := t.changed(ctx, saveRecord, append(row[:], seq, lease != nil, l.Owner, int64(l.Epoch))...)
+		if err == nil && !ok {
+			err = t.orNotFound(ctx, r.Workspace, r.ID, host.ErrConflict)
+		}
+		return err
+	})
+}
+
+// Delete removes a record and what is left of its ciphertext in the file, as
+// [host.Store] and the comment of this package say.
+func (s *Store) Delete(ctx context.Context, workspace, id string) error {
+	err := s.write(ctx, func(ctx context.Context, t transaction) error {
+		ok, err := t.changed(ctx, deleteRecord, workspace, id)
+		if err == nil && !ok {
+			err = host.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return t.recordDeletion(ctx, workspace, id)
+	})
+	if err != nil {
+		return err
+	}
+	s.deletions.Add(1)
+	_ = s.erase(ctx) // the record is deleted; Changes and Close try again
+	return nil
+}
+
+// values returns the columns of a record.
+func values(r host.Record) (row [9]any, err error) {
+	created, err := nanoseconds(r.Created)
+	if err != nil {
+		return row, err
+	}
+	updated, err := nanoseconds(r.Updated)
+	if err != nil {
+		return row, err
+	}
+	sealed := r.Sealed
+	if sealed == nil {
+		sealed = []byte{}
+	}
+	return [9]any{r.Workspace, r.ID, string(r.Kind), r.Type, r.Name, int64(r.Generation), created, updated, sealed}, nil
+}
+
+// scan reads the columns of a record.
+func scan(row interface{ Scan(...any) error }) (r host.Record, err error) {
+	var created, updated int64
+	err = row.Scan(&r.Workspace, &r.ID, &r.Kind, &r.Type, &r.Name, &r.Generation, &created, &updated, &r.Sealed)
+	r.Created, r.Updated = instant(created), instant(updated)
+	return r, err
+}
+
+// collect reads all rows.
+func collect[T any](rows *sql.Rows, scan func(interface{ Scan(...any) error }) (T, error)) (all []T, err error) {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
+// zeroTime stands for the zero time, which no number of nanoseconds reaches.
+const zeroTime = math.MinInt64
+
+func nanoseconds(t time.Time) (int64, error) {
+	if t.IsZero() {
+		return zeroTime, nil
+	}
+	n := t.UnixNano()
+	if !time.Unix(0, n).Equal(t) {
+		return 0, fmt.Errorf("sqlitestore: the year %d is not between 1678 and 2261", t.Year())
+	}
+	return n, nil
+}
+
+func instant(n int64) time.Time {
+	if n == zeroTime {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
