@@ -22,7 +22,7 @@ import (
 // because it believes nothing. None quotes a value, which may be a secret.
 
 func checkGrant(g sdk.Grant) error {
-	return errors.Join(nil,
+	return first(
 		checkHeader(g.Header),
 		checkQuery(g.Query),
 		checkPath(g.Path),
@@ -34,6 +34,16 @@ func checkGrant(g sdk.Grant) error {
 		checkAnswers(g.Values),
 		checkState(g.State),
 	)
+}
+
+// first returns the first of errs that is one.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forbidden are the headers that belong to the connection or to the host (RFC

@@ -34,10 +34,9 @@ type Type struct {
 	Fault string `json:"fault,omitempty"`
 }
 
-// Describe returns the description of plugins, which a program serves. It
-// calls each one's Schema once.
-func Describe(program, version string, plugins ...sdk.Plugin) Description {
-	d := Description{Program: program, Version: version}
+// describeAll returns the description of what a program serves.
+func describeAll(program, version string, plugins []sdk.Plugin) Description {
+	d := Description{Program: plain(program, maxName), Version: plain(version, maxName)}
 	for _, p := range plugins {
 		d.Types = append(d.Types, describe(p))
 	}
@@ -130,7 +129,10 @@ func fault(s sdk.Schema) string {
 	if err := s.Validate(); err != nil {
 		return strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
-	if n := len(encodeSchema(s)); n > MaxSchema {
+	switch n := len(encodeSchema(s)); {
+	case n == 0:
+		return fmt.Sprintf("schema %q: has a bound that JSON cannot hold", s.Name)
+	case n > MaxSchema:
 		return fmt.Sprintf("schema %q: is larger than 1 MiB", s.Name)
 	}
 	return ""

@@ -24,12 +24,14 @@ const (
 // on behalf of a call. Behind the first two lines, a connection belongs to
 // whoever dialled.
 //
-// A refusal of the host is an [*sdk.Error] with the host's code and words.
+// A refusal of the host is an [*sdk.Error] with the host's code and words. On
+// a connection for HTTP it may come later, in the place of a response: then
+// Read returns it.
 func Dialer(socket, call string) sdk.Dialer {
 	return func(ctx context.Context, origin string) (net.Conn, error) {
-		line := call + " " + origin + "\n"
-		if !isCall(call) || sdk.Origin(origin) != origin || len(line) > MaxEgressRequest {
-			return nil, sdk.Errorf(sdk.Internal, "an egress takes a call's ID and a canonical origin")
+		line := call + " " + sdk.Origin(origin) + "\n"
+		if !isCall(call) || sdk.Origin(origin) == "" || len(line) > MaxEgressRequest {
+			return nil, sdk.Errorf(sdk.Internal, "only a call can connect, and only to an origin such as https://api.example.com")
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 		if err != nil {
@@ -38,6 +40,9 @@ func Dialer(socket, call string) sdk.Dialer {
 		if err := greet(ctx, conn, line); err != nil {
 			conn.Close()
 			return nil, ended(ctx, err)
+		}
+		if strings.HasPrefix(origin, "http") {
+			return &responses{Conn: conn, sign: refusalSign(call)}, nil
 		}
 		return conn, nil
 	}

@@ -141,7 +141,7 @@ func (r *remote) Upgrade(ctx context.Context, from int, old sdk.Values) (sdk.Val
 		return nil, err
 	}
 	a, err := invoke(ctx, r.who(), r.rpc.Upgrade, &pluginv1.UpgradeRequest{
-		Call: callOf(ctx), Type: r.t.Schema.Name, From: int32(from), Values: old,
+		Call: callOf(ctx), Type: r.t.Schema.Name, From: int64(from), Values: old,
 	})
 	if err != nil {
 		return nil, err

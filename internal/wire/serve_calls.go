@@ -54,7 +54,7 @@ func visit(t served, in *pluginv1.Input, cb *pluginv1.Callback) (sdk.Input, sdk.
 }
 
 func (s *server) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
-	return &pluginv1.DescribeResponse{Outcome: &pluginv1.DescribeResponse_Description{Description: toDescription(s.description)}}, nil
+	return &pluginv1.DescribeResponse{Outcome: &pluginv1.DescribeResponse_Description{Description: s.description()}}, nil
 }
 
 // granted returns a plugin's grant as a message, unless it is malformed.

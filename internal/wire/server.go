@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"google.golang.org/grpc/status"
 
@@ -22,7 +23,7 @@ import (
 // A server is the plugin's end.
 type server struct {
 	pluginv1.UnimplementedPluginServer
-	description Description
+	description func() *pluginv1.Description
 	types       map[string]served // those that are not refused
 	egress      string
 	log         *log.Logger
@@ -36,7 +37,7 @@ type served struct {
 
 func newServer(p *Plugin) *server {
 	s := &server{
-		description: Describe(p.Program, p.Version, p.Serve...),
+		description: sync.OnceValue(func() *pluginv1.Description { return toDescription(p.description) }),
 		types:       map[string]served{},
 		egress:      p.Egress,
 		log:         log.New(logOf(p), "", 0),
@@ -44,9 +45,9 @@ func newServer(p *Plugin) *server {
 	if s.egress == "" {
 		s.egress = filepath.Join(os.Getenv(goplugin.EnvUnixSocketDir), "egress")
 	}
-	for i, t := range s.description.Types {
+	for i, t := range p.description.Types {
 		if t.Fault == "" {
-			s.types[t.Schema.Name] = served{t, p.Serve[i]}
+			s.types[t.Schema.Name] = served{t, p.plugins[i]}
 		}
 	}
 	return s

@@ -14,9 +14,11 @@ package wire
 import (
 	"context"
 	"io"
+	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/credhost/credhost/internal/wire/pluginv1"
 	"github.com/credhost/credhost/sdk"
@@ -50,26 +52,45 @@ func Versions(p *Plugin) map[int]goplugin.PluginSet {
 }
 
 // A Plugin is both halves of go-plugin's contract. The zero value is the
-// host's half.
+// host's half; [NewPlugin] makes the plugin's.
 type Plugin struct {
 	goplugin.NetRPCUnsupportedPlugin
-
-	Serve            []sdk.Plugin // what to serve
-	Program, Version string       // the program's name and version, to show
 
 	// Egress is the socket through which a call reaches the network. Empty:
 	// "egress" in the folder that PLUGIN_UNIX_SOCKET_DIR names.
 	Egress string
 
-	// Log gets what a plugin does not tell its host. Nil:
-	// standard error.
+	// Log gets what a plugin does not tell its host. Nil: standard error.
 	Log io.Writer
+
+	description Description
+	plugins     []sdk.Plugin // one for each type of the description
 }
+
+// NewPlugin returns what serves plugins, as a program with a name and a
+// version to show. It calls each one's Schema, once and for all.
+func NewPlugin(program, version string, plugins ...sdk.Plugin) *Plugin {
+	return &Plugin{description: describeAll(program, version, plugins), plugins: plugins}
+}
+
+// Description returns what a host is told. Types with a fault are not served.
+func (p *Plugin) Description() Description { return p.description }
 
 var _ goplugin.GRPCPlugin = (*Plugin)(nil)
 
-// GRPCServer registers the plugins with a server. It calls each one's Schema,
-// once and for all.
+// NewServer returns a gRPC server with the limits of the protocol. It is for
+// go-plugin's ServeConfig.
+func NewServer(opts []grpc.ServerOption) *grpc.Server {
+	return grpc.NewServer(append([]grpc.ServerOption{
+		grpc.MaxRecvMsgSize(MaxMessage),
+		grpc.MaxSendMsgSize(MaxMessage),
+		// A host may ask for signs of life as often as this; without the
+		// policy, gRPC would hang up on it.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+	}, opts...)...)
+}
+
+// GRPCServer registers the plugins with a server.
 func (p *Plugin) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
 	pluginv1.RegisterPluginServer(s, newServer(p))
 	return nil

@@ -2725,7 +2725,7 @@ type UpgradeRequest struct {
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// Optional. The version of the schema that the answers were given to; older
 	// than the one that Describe gives, 0 among others.
-	From int32 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	From int64 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
 	// Optional. Those answers, in the form of Input.values.
 	Values        map[string]string `protobuf:"bytes,4,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -2776,7 +2776,7 @@ func (x *UpgradeRequest) GetType() string {
 	return ""
 }
 
-func (x *UpgradeRequest) GetFrom() int32 {
+func (x *UpgradeRequest) GetFrom() int64 {
 	if x != nil {
 		return x.From
 	}
@@ -3095,7 +3095,7 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x0eUpgradeRequest\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\tR\x04call\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
-	"\x04from\x18\x03 \x01(\x05R\x04from\x12F\n" +
+	"\x04from\x18\x03 \x01(\x03R\x04from\x12F\n" +
 	"\x06values\x18\x04 \x03(\v2..credhost.plugin.v1.UpgradeRequest.ValuesEntryR\x06values\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
