@@ -48,7 +48,8 @@ func (c *credential) patch(ctx context.Context, p Patch) error {
 		return err
 	}
 	if !maps.Equal(before, c.Values) || !maps.Equal(refs, c.References) {
-		c.Grant, c.State, c.Refused, c.Tested, c.Account = nil, nil, nil, nil, ""
+		c.dropGrant()
+		c.State, c.Refused, c.Tested, c.Account = nil, nil, nil, ""
 	}
 	c.upgrade = nil
 	return nil

@@ -120,8 +120,8 @@ func (e *entry) ahead(l *live) {
 	e.mu.Lock()
 	waiting := e.flight != nil || e.failed != nil && e.w.h.now().Before(e.next)
 	e.mu.Unlock()
-	if waiting || e.w.h.ctx.Err() != nil {
+	if waiting {
 		return
 	}
-	e.w.h.busy.Go(func() { e.fetch(e.w.h.ctx, need{old: l, renew: true}) }) // logged where it fails
+	e.w.h.background(func() { e.fetch(e.w.h.ctx, need{old: l, renew: true}) }) // logged where it fails
 }

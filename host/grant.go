@@ -117,8 +117,11 @@ func (e *entry) fetch(ctx context.Context, n need) (*live, error) {
 	f := e.flight
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
+		if !e.w.h.background(func() { e.fly(f, n) }) {
+			e.mu.Unlock()
+			return nil, errClosed
+		}
 		e.flight = f
-		e.w.h.busy.Go(func() { e.fly(f, n) })
 	}
 	e.mu.Unlock()
 	select {
@@ -283,7 +286,7 @@ func (c *credential) renew(ctx context.Context, n need) error {
 	if errors.As(err, &se) && isDenied(err) {
 		c.refuse(*se)
 		if n.refusal != nil {
-			c.Grant = nil // or else it serves until it ends
+			c.dropGrant() // or else it serves until it ends
 		}
 	}
 	return err
@@ -317,15 +320,15 @@ func (w *Workspace) publish(ctx context.Context, c *credential, l *live) error {
 	return nil
 }
 
-// published is called when a record has been saved: what the cache holds is
-// of an older generation, unless only the grant's surroundings changed.
+// published is called when a record has been saved: a grant in the cache is
+// dropped, unless it is still the credential's.
 func (w *Workspace) published(c *credential) {
 	v, ok := w.entries.Load(c.rec.ID)
 	if !ok {
 		return
 	}
 	e := v.(*entry)
-	if l := e.live.Load(); l != nil && (c.Grant == nil || l.serial != c.Serial) {
+	if l := e.live.Load(); l != nil && l.serial != c.Serial {
 		e.live.CompareAndSwap(l, nil)
 	}
 	e.generation.Store(c.rec.Generation)

@@ -106,6 +106,7 @@ type Host struct {
 
 	ctx  context.Context // ends with Close; for what outlives a caller
 	stop context.CancelFunc
+	mu   sync.Mutex // held while something begins in the background, or stops
 	busy sync.WaitGroup
 }
 
@@ -140,20 +141,36 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("host: finding plugins: %w", err)
 	}
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
-	h.busy.Go(func() { h.follow(since) })
-	h.busy.Go(h.renewAhead)
+	h.background(func() { h.follow(since) })
+	h.background(h.renewAhead)
 	return h, nil
 }
 
 // Close stops the plugins and waits for what is under way. Requests that are
 // being sent go on.
 func (h *Host) Close() error {
+	h.mu.Lock() // nothing begins any more
 	h.stop()
+	h.mu.Unlock()
 	h.busy.Wait()
 	err := h.registry.Close()
 	h.guard.Close()
 	return err
 }
+
+// background runs f, for Close to wait for. It reports false after Close.
+func (h *Host) background(f func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Err() != nil {
+		return false
+	}
+	h.busy.Go(f)
+	return true
+}
+
+// errClosed is for calls that come after Close.
+var errClosed = errors.New("host: closed")
 
 // Types returns the types of credential that the host can keep, by name.
 func (h *Host) Types() []Type { return h.registry.Types() }

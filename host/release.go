@@ -67,7 +67,8 @@ func (w *Workspace) Revoke(ctx context.Context, id string) (err error) {
 		if c.Grant == nil && c.State == nil {
 			return errUnchanged
 		}
-		c.Grant, c.State = nil, nil
+		c.dropGrant()
+		c.State = nil
 		return nil
 	})
 	err = errors.Join(err, told)

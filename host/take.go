@@ -35,6 +35,12 @@ func (c *credential) take(g sdk.Grant) error {
 	return nil
 }
 
+// dropGrant gives up the grant. No cache serves it any more.
+func (c *credential) dropGrant() {
+	c.Grant = nil
+	c.Serial++
+}
+
 // narrow replaces a pattern, such as https://*.example.com, by the hosts under
 // it that the first grant names: a service that says where it lives says so
 // once.
