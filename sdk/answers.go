@@ -5,6 +5,7 @@ package sdk
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -66,18 +67,17 @@ func (s Schema) answer(f Field, v string, full Values) (string, *Error) {
 	if err != nil {
 		return "", err
 	}
-	if v == "" {
-		if v, err = f.canonical(s.defaultOf(f, full)); err != nil {
-			return "", err
-		}
+	if v != "" {
+		return v, s.offered(f, v, full)
 	}
-	if v == "" && f.Kind == Bool && !f.Many {
+	v, err = f.canonical(s.defaultOf(f, full))
+	if err != nil || s.offered(f, v, full) != nil {
+		return "", err // nobody gave a default that is not offered: there is no answer
+	}
+	if v == "" && f.Kind == Bool {
 		v = "false"
 	}
-	if v == "" {
-		return "", nil
-	}
-	return v, s.offered(f, v, full)
+	return v, nil
 }
 
 // defaultOf returns the answer that is assumed if f has none.
@@ -93,7 +93,7 @@ func (s Schema) defaultOf(f Field, full Values) string {
 // offered checks the choices in v against the options that the other answers
 // leave. A field with suggestions takes what the service may offer, too.
 func (s Schema) offered(f Field, v string, full Values) *Error {
-	if f.Kind != Choice || f.Suggest != nil {
+	if f.Kind != Choice || f.Suggest != nil || v == "" {
 		return nil
 	}
 	choices := []string{v}
@@ -101,7 +101,7 @@ func (s Schema) offered(f Field, v string, full Values) *Error {
 		choices = list(v)
 	}
 	for _, choice := range choices {
-		i := slices.IndexFunc(f.Options, func(o Option) bool { return o.Value == choice })
+		i := f.option(choice)
 		if i < 0 {
 			return invalid(ReasonOption, "is not one of the options")
 		}
@@ -110,6 +110,11 @@ func (s Schema) offered(f Field, v string, full Values) *Error {
 		}
 	}
 	return nil
+}
+
+// option returns the index of the option with the given value, or -1.
+func (f Field) option(value string) int {
+	return slices.IndexFunc(f.Options, func(o Option) bool { return o.Value == value })
 }
 
 // unknown returns a fault for every answer that s has no field for.
@@ -163,14 +168,14 @@ func invalid(reason, message string) *Error {
 	return &Error{Code: Invalid, Reason: reason, Message: message}
 }
 
-// printable returns s fit for an error message: bounded, and without control
-// characters.
+// printable returns s fit for an error message: bounded, and without
+// characters that are not seen, or that reorder what is.
 func printable(s string) string {
 	if len(s) > 64 {
 		s = s[:64]
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return -1
 		}
 		return r

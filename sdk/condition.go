@@ -53,7 +53,8 @@ func (s Schema) Holds(c *Condition, answers Values) bool {
 	return f.has(answers[c.Field], c.Is)
 }
 
-// has reports whether answer is value, or contains it. An absent bool is false.
+// has reports whether answer is value, or contains it. A bool that is asked is
+// always answered: see Complete.
 func (f Field) has(answer, value string) bool {
 	if f.Many {
 		return slices.Contains(list(answer), value)
@@ -61,15 +62,27 @@ func (f Field) has(answer, value string) bool {
 	return answer == value
 }
 
-// fields calls yield for every field that c is about.
-func (c *Condition) fields(yield func(name string)) {
-	if c == nil {
+// parts returns the conditions that c is made of.
+func (c *Condition) parts() []*Condition {
+	parts := slices.Concat(c.And, c.Or)
+	if c.Not != nil {
+		parts = append(parts, c.Not)
+	}
+	return parts
+}
+
+// fields calls yield for every field that c is about, down to the depth that
+// Validate allows: a condition may contain itself.
+func (c *Condition) fields(yield func(name string)) { c.fieldsAt(yield, maxDepth) }
+
+func (c *Condition) fieldsAt(yield func(name string), depth int) {
+	if c == nil || depth == 0 {
 		return
 	}
 	if c.Field != "" {
 		yield(c.Field)
 	}
-	for _, sub := range slices.Concat(c.And, c.Or, []*Condition{c.Not}) {
-		sub.fields(yield)
+	for _, part := range c.parts() {
+		part.fieldsAt(yield, depth-1)
 	}
 }

@@ -5,6 +5,7 @@ package sdk
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -124,8 +125,18 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.Code
 }
 
-// GoString is Error, so that %#v quotes no cause either.
-func (e *Error) GoString() string { return fmt.Sprintf("sdk.Error(%s, %q)", e.Code.Error(), e.Error()) }
+// Format prints the code and the message, or with a plain verb the message
+// alone: no verb quotes the cause.
+func (e Error) Format(f fmt.State, verb rune) {
+	text := e.Error()
+	switch {
+	case verb == 'v' && f.Flag('#'):
+		text = fmt.Sprintf("sdk.Error(%s, %q)", e.Code.Error(), text)
+	case verb == 'q':
+		text = strconv.Quote(text)
+	}
+	io.WriteString(f, text)
+}
 
 // Errors are all the faults of a set of answers, in the order of the fields.
 // [errors.As] finds the first.
@@ -147,12 +158,4 @@ func (es Errors) Unwrap() []error {
 		errs[i] = e
 	}
 	return errs
-}
-
-// orNil returns es as an error, nil if it is empty.
-func (es Errors) orNil() error {
-	if len(es) == 0 {
-		return nil
-	}
-	return es
 }

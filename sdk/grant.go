@@ -4,6 +4,7 @@ package sdk
 
 import (
 	"encoding/base64"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -32,8 +33,9 @@ func (g Grant) Apply(r *http.Request) {
 		r.Header = make(http.Header, len(g.Header))
 	}
 	for name, values := range g.Header {
+		name = http.CanonicalHeaderKey(name) // or the caller's own would go along
 		if name == "Cookie" {
-			r.Header[name] = []string{mergeCookies(r.Header[name], values)}
+			mergeCookies(r.Header, values)
 			continue
 		}
 		r.Header[name] = slices.Clone(values)
@@ -46,47 +48,69 @@ func (g Grant) Apply(r *http.Request) {
 	}
 }
 
-// mergeCookies returns the pairs of both, those of set before those of the
-// same name.
-func mergeCookies(have, set []string) string {
-	own := strings.Join(set, "; ")
+// mergeCookies puts set before the cookies of h, and in the place of those of
+// the same names.
+func mergeCookies(h http.Header, set []string) {
+	var pairs []string
 	names := map[string]bool{}
-	for pair := range strings.SplitSeq(own, ";") {
-		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+	for name, pair := range cookies(set) {
 		names[name] = true
+		pairs = append(pairs, pair)
 	}
-	for pair := range strings.SplitSeq(strings.Join(have, "; "), ";") {
-		pair = strings.TrimSpace(pair)
-		if name, _, _ := strings.Cut(pair, "="); pair != "" && !names[name] {
-			own += "; " + pair
+	for name, pair := range cookies(h["Cookie"]) {
+		if !names[name] {
+			pairs = append(pairs, pair)
 		}
 	}
-	return own
+	if pairs != nil {
+		h["Cookie"] = []string{strings.Join(pairs, "; ")} // one line (RFC 6265, section 5.4)
+	}
+}
+
+// cookies yields the pairs in the lines of a Cookie header, by their names.
+func cookies(lines []string) iter.Seq2[string, string] {
+	return func(yield func(name, pair string) bool) {
+		for pair := range strings.SplitSeq(strings.Join(lines, ";"), ";") {
+			pair = strings.TrimSpace(pair)
+			name, _, _ := strings.Cut(pair, "=")
+			if pair != "" && !yield(strings.TrimSpace(name), pair) {
+				return
+			}
+		}
+	}
 }
 
 // addQuery appends add to raw, after taking out the parameters of the same
 // names. The others stay as they are, letter for letter.
 func addQuery(raw string, add url.Values) string {
-	var kept []string
+	kept := make([]string, 0, 8)
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, _, _ := strings.Cut(pair, "=")
 		plain, err := url.QueryUnescape(name)
-		if pair != "" && (err != nil || !add.Has(plain)) {
+		if err != nil || pair == "" || !add.Has(plain) {
 			kept = append(kept, pair)
 		}
 	}
-	return strings.Join(append(kept, add.Encode()), "&")
+	raw, added := strings.Join(kept, "&"), add.Encode()
+	if raw == "" || added == "" || strings.HasSuffix(raw, "&") {
+		return raw + added
+	}
+	return raw + "&" + added
 }
 
-// replacePath replaces "{name}" in u's path, escaped or not.
+// replacePath replaces "{name}" in u's path, escaped or not. What it puts
+// there is not looked at again: it may have braces, too.
 func replacePath(u *url.URL, parts map[string]string) {
-	escaped := u.EscapedPath()
+	var pairs []string
 	for name, part := range parts {
-		for _, hole := range []string{"{" + name + "}", "%7B" + name + "%7D", "%7b" + name + "%7d"} {
-			escaped = strings.ReplaceAll(escaped, hole, url.PathEscape(part))
+		for _, begin := range []string{"{", "%7B", "%7b"} {
+			for _, end := range []string{"}", "%7D", "%7d"} {
+				pairs = append(pairs, begin+url.PathEscape(name)+end, url.PathEscape(part))
+			}
 		}
 	}
-	if path, err := url.PathUnescape(escaped); err == nil {
+	escaped := strings.NewReplacer(pairs...).Replace(u.EscapedPath())
+	if path, err := url.PathUnescape(escaped); err == nil && path != u.Path {
 		u.Path, u.RawPath = path, escaped
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -18,14 +17,23 @@ import (
 // canonical checks one answer, or many, and returns it in the form that is
 // stored. It never quotes v, which may be a secret.
 func (f Field) canonical(v string) (string, *Error) {
-	switch {
-	case len(v) > MaxAnswer:
-		return "", invalid(ReasonBounds, "is longer than 256 KiB")
-	case !utf8.ValidString(v) || strings.ContainsRune(v, 0):
-		return "", invalid(ReasonKind, "must be text")
-	case !f.Many || v == "":
-		return f.one(v)
+	long := invalid(ReasonBounds, "is longer than 256 KiB")
+	if len(v) > MaxAnswer {
+		return "", long
 	}
+	each := f.one
+	if f.Many && v != "" {
+		each = f.many
+	}
+	v, err := each(v)
+	if len(v) > MaxAnswer { // the canonical form may be the longer one
+		return "", long
+	}
+	return v, err
+}
+
+// many checks the answers in a list.
+func (f Field) many(v string) (string, *Error) {
 	var many []string
 	if json.Unmarshal([]byte(v), &many) != nil {
 		return "", invalid(ReasonKind, `must be a list such as ["one","two"]`)
@@ -53,6 +61,9 @@ func (f Field) one(v string) (string, *Error) {
 	}
 	if v == "" {
 		return "", nil
+	}
+	if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+		return "", invalid(ReasonKind, "must be text")
 	}
 	v, err := f.parse(v)
 	if err != nil || v == "" {
@@ -89,11 +100,7 @@ func (f Field) parse(v string) (string, *Error) {
 		}
 		return t.Format(time.RFC3339Nano), nil
 	case JSON:
-		var b bytes.Buffer
-		if json.Compact(&b, []byte(v)) != nil {
-			return "", invalid(ReasonKind, "must be JSON")
-		}
-		return b.String(), nil
+		return parseJSON(v)
 	case Pairs:
 		return parsePairs(v)
 	}
@@ -109,11 +116,23 @@ func parseURL(v string) (string, *Error) {
 		u.RawQuery+u.Fragment != "" || u.ForceQuery || strings.Contains(v, "#") || strings.ContainsFunc(v, isControl) {
 		return "", bad
 	}
-	if _, ok := hostPort(u); !ok {
+	host, ok := hostPort(u)
+	if !ok {
 		return "", bad
 	}
-	u.Host = strings.ToLower(u.Host)
+	u.Host = host
 	return u.String(), nil
+}
+
+func parseJSON(v string) (string, *Error) {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(v)) != nil {
+		return "", invalid(ReasonKind, "must be JSON")
+	}
+	if b.String() == "null" {
+		return "", nil
+	}
+	return b.String(), nil
 }
 
 var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,30})$`)
@@ -171,21 +190,6 @@ func (f Field) patternMessage() string {
 		return "must look like " + f.Example
 	}
 	return "does not have the form that is asked for"
-}
-
-var patterns sync.Map // the text of a pattern → *regexp.Regexp
-
-// compiled returns the pattern, which Validate has seen.
-func compiled(pattern string) *regexp.Regexp {
-	if re, ok := patterns.Load(pattern); ok {
-		return re.(*regexp.Regexp)
-	}
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		re = regexp.MustCompile(`^\b\B`) // matches nothing
-	}
-	patterns.Store(pattern, re)
-	return re
 }
 
 // encode returns v as compact JSON that leaves <, > and & alone.

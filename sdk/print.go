@@ -3,7 +3,6 @@
 package sdk
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -13,11 +12,19 @@ import (
 )
 
 // Every type of this package that holds a secret prints as an outline, with
-// every verb and as JSON: fmt calls Format, the runtime calls String when it
-// prints a panic, and encoding/json and log/slog call MarshalJSON.
+// every verb and in every encoding: fmt calls Format, the runtime calls String
+// when it prints a panic, and log/slog and the encoders of JSON, XML and YAML
+// call MarshalText.
+//
+// There is one gap that no method can close: fmt calls none of a value in an
+// unexported field. A struct that keeps a secret in one needs its own Format.
 
-// outline is what a value that holds secrets prints as.
+// outline is what a value that holds secrets prints as. Names may come from
+// anywhere, so they are made fit for a terminal.
 func outline(what string, names ...string) string {
+	for i, name := range names {
+		names[i] = printable(name)
+	}
 	return what + "[" + strings.Join(names, " ") + "]"
 }
 
@@ -27,9 +34,9 @@ func (v Values) String() string { return outline("values", v.Names()...) }
 // Format prints the names of the fields.
 func (v Values) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
 
-// MarshalJSON returns the names of the fields. For the answers themselves see
+// MarshalText returns the names of the fields. For the answers themselves see
 // [Schema.Encode].
-func (v Values) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
+func (v Values) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 // String returns the names of the fields.
 func (in Input) String() string { return outline("input", in.values.Names()...) }
@@ -37,8 +44,8 @@ func (in Input) String() string { return outline("input", in.values.Names()...) 
 // Format prints the names of the fields.
 func (in Input) Format(f fmt.State, _ rune) { io.WriteString(f, in.String()) }
 
-// MarshalJSON returns the names of the fields.
-func (in Input) MarshalJSON() ([]byte, error) { return json.Marshal(in.String()) }
+// MarshalText returns the names of the fields.
+func (in Input) MarshalText() ([]byte, error) { return []byte(in.String()), nil }
 
 // String returns the names of what g carries, and until when.
 func (g Grant) String() string {
@@ -52,8 +59,8 @@ func (g Grant) String() string {
 // Format prints the names of what g carries, and until when.
 func (g Grant) Format(f fmt.State, _ rune) { io.WriteString(f, g.String()) }
 
-// MarshalJSON returns the names of what g carries, and until when.
-func (g Grant) MarshalJSON() ([]byte, error) { return json.Marshal(g.String()) }
+// MarshalText returns the names of what g carries, and until when.
+func (g Grant) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
 
 // String returns the names of what s adds.
 func (s Signature) String() string {
@@ -63,8 +70,8 @@ func (s Signature) String() string {
 // Format prints the names of what s adds.
 func (s Signature) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
-// MarshalJSON returns the names of what s adds.
-func (s Signature) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+// MarshalText returns the names of what s adds.
+func (s Signature) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // String returns the method and the names of the headers.
 func (r Request) String() string {
@@ -74,8 +81,8 @@ func (r Request) String() string {
 // Format prints the method and the names of the headers.
 func (r Request) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
-// MarshalJSON returns the method and the names of the headers.
-func (r Request) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
+// MarshalText returns the method and the names of the headers.
+func (r Request) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // String returns the status and the names of the headers.
 func (r Refusal) String() string {
@@ -85,8 +92,8 @@ func (r Refusal) String() string {
 // Format prints the status and the names of the headers.
 func (r Refusal) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
-// MarshalJSON returns the status and the names of the headers.
-func (r Refusal) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
+// MarshalText returns the status and the names of the headers.
+func (r Refusal) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // String returns the names of what came back.
 func (cb Callback) String() string {
@@ -96,8 +103,8 @@ func (cb Callback) String() string {
 // Format prints the names of what came back.
 func (cb Callback) Format(f fmt.State, _ rune) { io.WriteString(f, cb.String()) }
 
-// MarshalJSON returns the names of what came back.
-func (cb Callback) MarshalJSON() ([]byte, error) { return json.Marshal(cb.String()) }
+// MarshalText returns the names of what came back.
+func (cb Callback) MarshalText() ([]byte, error) { return []byte(cb.String()), nil }
 
 // String returns no more than that there is an approval: its URL holds the
 // state.
@@ -106,5 +113,5 @@ func (a Approval) String() string { return outline("approval") }
 // Format prints no more than that there is an approval.
 func (a Approval) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
 
-// MarshalJSON returns no more than that there is an approval.
-func (a Approval) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
+// MarshalText returns no more than that there is an approval.
+func (a Approval) MarshalText() ([]byte, error) { return []byte(a.String()), nil }

@@ -20,10 +20,10 @@ type Schema struct {
 
 	// Origins are where a grant may go, and nothing else is. AnswerOrigins are
 	// where the answers themselves may go, to obtain a grant; nil means
-	// Origins. They are expanded when the answers are saved, and frozen. See
-	// [Schema.Expand] for their form.
+	// Origins, while an empty list means nowhere. They are expanded when the
+	// answers are saved, and frozen. See [Schema.Expand] for their form.
 	Origins       []string `json:"origins,omitempty"`
-	AnswerOrigins []string `json:"answerOrigins,omitempty"`
+	AnswerOrigins []string `json:"answerOrigins,omitzero"`
 
 	// ConnectWhen says which answers of a [Connector]'s type need a person's
 	// approval in a browser. Nil: all of them.
@@ -74,7 +74,7 @@ const (
 	Bool     Kind = "bool"     // "true" or "false"; no answer is "false"
 	Number   Kind = "number"   // a JSON number in its shortest form
 	DateTime Kind = "dateTime" // RFC 3339, such as 2006-01-02T15:04:05Z
-	JSON     Kind = "json"     // any JSON value, compact
+	JSON     Kind = "json"     // any JSON value but null, compact
 	Pairs    Kind = "pairs"    // a JSON object of strings, such as {"X-Team":"blue"}
 	Hidden   Kind = "hidden"   // never asked: always its default
 )
@@ -136,11 +136,12 @@ type Notice struct {
 
 // Field returns the field with the given name.
 func (s Schema) Field(name string) (Field, bool) {
-	i := slices.IndexFunc(s.Fields, func(f Field) bool { return f.Name == name })
-	if i < 0 {
-		return Field{}, false
+	for i := range s.Fields { // rather than copy every field on the way
+		if s.Fields[i].Name == name {
+			return s.Fields[i], true
+		}
 	}
-	return s.Fields[i], true
+	return Field{}, false
 }
 
 // In returns s with only the fields of one scope. The conditions of fields of

@@ -5,9 +5,13 @@ package sdk
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The limits of a schema.
@@ -17,39 +21,47 @@ const (
 	MaxIcon    = 16 << 10 // bytes
 	MaxText    = 4 << 10  // bytes of a title, a help, a notice and the like
 	maxDepth   = 16       // of conditions
+	maxOrigins = 100      // of both kinds
 )
+
+var kinds = []Kind{Text, LongText, URL, Choice, Bool, Number, DateTime, JSON, Pairs, Hidden}
 
 var (
 	typeName  = regexp.MustCompile(`^[a-z][a-zA-Z0-9-]{0,63}$`)
 	fieldName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{0,63}$`)
+
+	// languageTag is the common part of BCP 47: a language, a script, a region.
+	languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$`)
 )
 
 // reserved are names that break programs which keep answers in an object.
-var reserved = []string{"constructor", "prototype", "hasOwnProperty", "toString", "valueOf"}
+var reserved = []string{"constructor", "prototype", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"}
 
 // Validate reports everything that is wrong with s itself, rather than with
 // an answer: the errors of all its parts, joined.
 func (s Schema) Validate() error {
 	v := validation{s: s}
 	v.check(typeName.MatchString(s.Name), "name must begin with a lower-case letter and have at most 64 letters, digits and hyphens")
-	v.check(s.Title != "", "needs a title")
-	v.check(len(s.Fields) <= MaxFields, "has %d fields, more than %d", len(s.Fields), MaxFields)
+	v.check(s.Title != "" && isLine(s.Title), "needs a title: a line of at most 4 KiB")
 	v.check(s.Version >= 0, "version is negative")
 	v.check(len(s.Icon) <= MaxIcon, "icon is larger than 16 KiB")
-	v.check(s.DocsURL == "" || strings.HasPrefix(s.DocsURL, "https://"), "docsUrl must begin with https://")
-	if len(s.Fields) <= MaxFields { // or it would take quadratic time
-		for i, f := range s.Fields {
-			v.field(i, f)
-		}
-		v.cycles()
+	v.check(s.DocsURL == "" || strings.HasPrefix(s.DocsURL, "https://") && isLine(s.DocsURL), "docsUrl must begin with https://")
+	if len(s.Fields) > MaxFields || len(s.Notices) > MaxFields || len(s.Origins)+len(s.AnswerOrigins) > maxOrigins {
+		v.check(false, "has more than %d fields, %d notices or %d origins", MaxFields, MaxFields, maxOrigins)
+		return errors.Join(v.faults...) // or the rest would take quadratic time
 	}
-	v.condition("connectWhen", s.ConnectWhen, "")
+	for i, f := range s.Fields {
+		v.field(i, f)
+	}
+	v.cycles()
+	v.condition("connectWhen", s.ConnectWhen, Connection)
 	for _, n := range s.Notices {
 		_, known := s.Field(n.Before)
 		v.check(n.Before == "" || known, "notice stands before %q, which is not a field", printable(n.Before))
-		v.check(n.Text != "" && len(n.Text) <= MaxText, "notice needs a text of at most 4 KiB")
-		v.condition("notice", n.When, "")
+		v.check(n.Text != "" && isText(n.Text), "notice needs a text of at most 4 KiB")
+		v.condition("notice", n.When, Connection)
 	}
+	v.words()
 	for _, t := range slices.Concat(s.Origins, s.AnswerOrigins) {
 		if err := s.checkTemplate(t); err != nil {
 			v.check(false, "%v", err)
@@ -57,6 +69,29 @@ func (s Schema) Validate() error {
 	}
 	return errors.Join(v.faults...)
 }
+
+// words checks the translations.
+func (v *validation) words() {
+	for _, tag := range slices.Sorted(maps.Keys(v.s.Words)) {
+		v.check(languageTag.MatchString(tag), "words: %q is not a language tag such as pt-BR", printable(tag))
+		for english, word := range v.s.Words[tag] {
+			if !isText(english) || !isText(word) {
+				v.check(false, "words: a text of %q is longer than 4 KiB or has control characters", printable(tag))
+				break
+			}
+		}
+	}
+}
+
+// isText reports whether s is fit for a screen: valid UTF-8 without control
+// characters (a terminal would obey them) but line breaks, and not too long.
+func isText(s string) bool {
+	return len(s) <= MaxText && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' })
+}
+
+// isLine is isText of one line.
+func isLine(s string) bool { return isText(s) && !strings.Contains(s, "\n") }
 
 // A validation gathers faults.
 type validation struct {
@@ -78,36 +113,48 @@ func (v *validation) field(i int, f Field) {
 	check(!slices.Contains(reserved, f.Name), "name is reserved")
 	check(!slices.ContainsFunc(v.s.Fields[:i], func(g Field) bool { return g.Name == f.Name }), "name is used twice")
 	check(f.Title != "" || f.Kind == Hidden, "needs a title")
-	check(max(len(f.Title), len(f.Help), len(f.Example), len(f.Pattern)) <= MaxText, "text is longer than 4 KiB")
-	check(slices.Contains([]Kind{Text, LongText, URL, Choice, Bool, Number, DateTime, JSON, Pairs, Hidden}, f.Kind), "there is no kind %q", printable(string(f.Kind)))
+	check(isLine(f.Title) && isText(f.Help) && isText(f.Example), "title, help or example is longer than 4 KiB or has control characters")
+	check(slices.Contains(kinds, f.Kind), "there is no kind %q", printable(string(f.Kind)))
 	check(f.Scope == Connection || f.Scope == Application, "there is no scope %q", printable(string(f.Scope)))
 	check(!f.Secret || f.Kind != Choice && f.Kind != Bool && f.Kind != Hidden, "this kind cannot be secret")
 	check(!f.Many || f.Kind != Bool && f.Kind != Hidden, "this kind cannot have many answers")
 	check(!f.Secret || f.Default == "" && f.Defaults == nil, "a secret cannot have a default, which everybody sees")
-	check(f.Kind != Choice || len(f.Options) > 0 || f.Suggest != nil, "a choice needs options")
-	check(f.Kind == Choice || len(f.Options) == 0, "only a choice has options")
-	check(len(f.Options) <= MaxOptions, "has more than %d options", MaxOptions)
-	check(f.Bounds == nil || f.Bounds.Min == nil || f.Bounds.Max == nil || *f.Bounds.Min <= *f.Bounds.Max, "bounds exclude everything")
-	if _, err := regexp.Compile(f.Pattern); err != nil {
-		check(false, "pattern is not a regular expression")
+	if b := f.Bounds; b != nil {
+		check(isNumber(b.Min) && isNumber(b.Max), "bounds must be numbers")
+		check(b.Min == nil || b.Max == nil || *b.Min <= *b.Max, "bounds exclude everything")
+	}
+	if message := checkPattern(f.Pattern); message != "" {
+		check(false, "pattern %s", message)
 	}
 	v.choices(check, f)
 	v.condition(where, f.When, f.Scope)
 }
 
+func isNumber(x *float64) bool { return x == nil || !math.IsNaN(*x) && !math.IsInf(*x, 0) }
+
 // choices checks a field's options, defaults and suggestions.
 func (v *validation) choices(check func(bool, string, ...any), f Field) {
-	seen := map[string]bool{}
+	check(f.Kind != Choice || len(f.Options) > 0 || f.Suggest != nil, "a choice needs options")
+	check(f.Kind == Choice || len(f.Options) == 0, "only a choice has options")
+	if len(f.Options) > MaxOptions {
+		check(false, "has more than %d options", MaxOptions)
+		return
+	}
+	one := f
+	one.Many = false
+	seen := make(map[string]bool, len(f.Options))
 	for _, o := range f.Options {
-		check(o.Value != "" && !seen[o.Value] && o.Value == strings.TrimSpace(o.Value), "option %q: needs a value of its own", printable(o.Value))
+		c, err := one.canonical(o.Value)
+		check(o.Value != "" && !seen[o.Value] && err == nil && c == o.Value, "option %q: needs a value of its own, which is a valid answer", printable(o.Value))
+		check(isLine(o.Title) && isText(o.Help), "option %q: title or help is longer than 4 KiB or has control characters", printable(o.Value))
 		seen[o.Value] = true
-		v.condition("an option of "+f.Name, o.When, f.Scope)
+		v.condition("an option of "+printable(f.Name), o.When, f.Scope)
 	}
 	for _, d := range append([]Default{{Value: f.Default}}, f.Defaults...) {
 		c, err := f.canonical(d.Value)
 		check(err == nil && c == d.Value, "default is not a valid answer in its canonical form")
-		check(d.Value == "" || f.Kind != Choice || f.Many || f.Suggest != nil || seen[d.Value], "default is not one of the options")
-		v.condition("a default of "+f.Name, d.When, f.Scope)
+		check(err != nil || f.isOption(d.Value), "default is not one of the options")
+		v.condition("a default of "+printable(f.Name), d.When, f.Scope)
 	}
 	if f.Suggest == nil {
 		return
@@ -116,6 +163,19 @@ func (v *validation) choices(check func(bool, string, ...any), f Field) {
 		g, ok := v.s.Field(name)
 		check(ok && g.Name != f.Name && g.Suggest == nil, "suggestions need %q, which must be another field without any", printable(name))
 	}
+}
+
+// isOption reports whether answer, if there is one, is made of options, or
+// may be, since f has suggestions or is no choice.
+func (f Field) isOption(answer string) bool {
+	if answer == "" || f.Kind != Choice || f.Suggest != nil {
+		return true
+	}
+	choices := []string{answer}
+	if f.Many {
+		choices = list(answer)
+	}
+	return !slices.ContainsFunc(choices, func(choice string) bool { return f.option(choice) < 0 })
 }
 
 // condition checks that c is well formed, about fields that exist, and about
@@ -140,26 +200,34 @@ func (v *validation) conditionAt(where string, c *Condition, scope Scope, depth 
 		}
 	}
 	v.check(uses == 1, "%s: condition must use exactly one of is, present, and, or, not", where)
-	if c.Is != "" || c.Present {
-		f, ok := v.s.Field(c.Field)
-		v.check(ok, "%s: condition names %q, which is not a field", where, printable(c.Field))
-		v.check(scope != Application || f.Scope == Application, "%s: condition names %q, which another person answers", where, printable(c.Field))
-		v.check(!ok || !f.Secret || c.Present, "%s: condition compares %q, which is secret", where, printable(c.Field))
-		v.check(!ok || c.Is == "" || f.may(c.Is), "%s: condition compares %q with what cannot be its answer", where, printable(c.Field))
+	leaf := c.Is != "" || c.Present
+	v.check(leaf || c.Field == "" || uses != 1, "%s: condition names a field, but neither is nor present", where)
+	if leaf {
+		v.leaf(where, c, scope)
 	}
-	for _, sub := range slices.Concat(c.And, c.Or, []*Condition{c.Not}) {
-		v.conditionAt(where, sub, scope, depth-1)
+	for _, part := range c.parts() {
+		v.check(part != nil, "%s: condition has an empty part", where)
+		v.conditionAt(where, part, scope, depth-1)
 	}
+}
+
+// leaf checks a condition about one field.
+func (v *validation) leaf(where string, c *Condition, scope Scope) {
+	f, ok := v.s.Field(c.Field)
+	if !ok {
+		v.check(false, "%s: condition names %q, which is not a field", where, printable(c.Field))
+		return
+	}
+	v.check(scope != Application || f.Scope == Application, "%s: condition names %q, which another person answers", where, f.Name)
+	v.check(!f.Secret || c.Present, "%s: condition compares %q, which is secret", where, f.Name)
+	v.check(c.Is == "" || f.may(c.Is), "%s: condition compares %q with what cannot be its answer", where, f.Name)
 }
 
 // may reports whether value can be an answer to f.
 func (f Field) may(value string) bool {
 	f.Many = false
 	c, err := f.canonical(value)
-	if err != nil || c != value {
-		return false
-	}
-	return f.Kind != Choice || f.Suggest != nil || slices.ContainsFunc(f.Options, func(o Option) bool { return o.Value == value })
+	return err == nil && c == value && f.isOption(value)
 }
 
 // cycles refuses fields whose conditions depend on each other.

@@ -21,8 +21,8 @@ func (v Values) Names() []string { return slices.Sorted(maps.Keys(v)) }
 
 // Decode reads a JSON object of native answers: booleans, numbers, lists and
 // objects, where the fields are of that kind. Null is an empty answer, which
-// clears. It does not check what Complete does; names that s lacks are kept
-// as text for Complete to refuse.
+// clears, for every kind. It does not check what Complete does; names that s
+// lacks are kept for Complete to refuse.
 func (s Schema) Decode(object []byte) (Values, error) {
 	var native map[string]json.RawMessage
 	if err := json.Unmarshal(object, &native); err != nil || native == nil {
@@ -31,8 +31,11 @@ func (s Schema) Decode(object []byte) (Values, error) {
 	values := make(Values, len(native))
 	var faults Errors
 	for _, name := range slices.Sorted(maps.Keys(native)) {
-		f, _ := s.Field(name)
+		f, known := s.Field(name)
 		text, ok := f.decode(native[name])
+		if !known {
+			text, ok = string(native[name]), true
+		}
 		if !ok {
 			e := invalid(ReasonKind, "must be "+f.nativeKind())
 			e.Field = printable(name)
@@ -49,10 +52,7 @@ func (s Schema) Decode(object []byte) (Values, error) {
 
 // decode returns one native answer, or many, as text.
 func (f Field) decode(native json.RawMessage) (string, bool) {
-	if string(native) == "null" && (f.Kind != JSON || f.Many) {
-		return "", true
-	}
-	if !f.Many {
+	if !f.Many || string(native) == "null" {
 		return f.decodeOne(native)
 	}
 	var items []json.RawMessage
@@ -70,6 +70,9 @@ func (f Field) decode(native json.RawMessage) (string, bool) {
 }
 
 func (f Field) decodeOne(native json.RawMessage) (string, bool) {
+	if string(native) == "null" {
+		return "", true
+	}
 	switch f.Kind {
 	case Bool:
 		var b bool
