@@ -57,6 +57,12 @@ func parseOrigin(origin string) (*url.URL, bool) {
 	return u, true
 }
 
+// isHostOf reports whether a request to origin may have this Host header.
+func isHostOf(host, origin string) bool {
+	scheme, _, _ := strings.Cut(origin, "://")
+	return !strings.ContainsAny(host, "@/?#") && sdk.Origin(scheme+"://"+host) == origin
+}
+
 // outside is the refusal of an origin that a call's policy does not name.
 func outside(origin string) error {
 	return sdk.Errorf(sdk.Invalid, "%s is not an origin of this credential: correct the address, or have the type declare it", origin)

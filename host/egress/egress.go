@@ -141,7 +141,7 @@ func (g *Guard) permit(r *http.Request) (string, error) {
 		return "", sdk.Errorf(sdk.Invalid, "the request's address is not a URL with a host")
 	case !isHTTP(r.URL.Scheme), r.Method == http.MethodConnect:
 		return "", sdk.Errorf(sdk.Internal, "only HTTP requests may be sent to %s", origin)
-	case r.Host != "" && sdk.Origin(r.URL.Scheme+"://"+r.Host) != origin:
+	case r.Host != "" && !isHostOf(r.Host, origin):
 		return "", sdk.Errorf(sdk.Internal, "the request's Host is not that of its address, %s", origin)
 	}
 	if p, ok := PolicyFrom(r.Context()); ok && !p.allows(origin) {

@@ -54,18 +54,18 @@ func (s *session) address(r *http.Request) error {
 		return malformed("must not be CONNECT: for what is not HTTP there are tcp origins")
 	case strings.Contains(target, "#"):
 		return malformed("has a fragment")
-	case absolute && sdk.OriginOf(r.URL) != s.origin:
+	case absolute && (sdk.OriginOf(r.URL) != s.origin || r.URL.User != nil):
 		return malformed("is for another origin than its connection")
 	case absolute:
 		_, rest, _ := strings.Cut(target, "://")
 		target = rest[len(authority.FindString(rest)):]
 	}
 	scheme, host, _ := strings.Cut(s.origin, "://")
-	if sdk.Origin(scheme+"://"+r.Host) != s.origin {
+	if !isHostOf(r.Host, s.origin) {
 		return malformed("is for another host than its connection")
 	}
 	r.RequestURI, r.Host = "", host
-	r.URL.Scheme, r.URL.Host, r.URL.User = scheme, host, nil
+	r.URL.Scheme, r.URL.Host = scheme, host
 	return keepPath(r.URL, target)
 }
 
