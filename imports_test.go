@@ -43,7 +43,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/apikey", "sdk sdk/serve", ""},
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
-	{"cmd/credhost", "sdk host host/... internal/standin", "cobra hclog"},
+	{"cmd/credhost", "sdk host host/... internal/standin", "cobra x/term"},
 }
 
 // testOthers is what the tests of any package may import of other modules.
@@ -72,6 +72,7 @@ var others = map[string]string{
 	"x/net":         "golang.org/x/net",
 	"x/sync":        "golang.org/x/sync",
 	"x/sys":         "golang.org/x/sys",
+	"x/term":        "golang.org/x/term",
 	"x/time":        "golang.org/x/time",
 }
 
