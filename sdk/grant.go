@@ -109,7 +109,11 @@ func replacePath(u *url.URL, parts map[string]string) {
 			}
 		}
 	}
-	escaped := strings.NewReplacer(pairs...).Replace(u.EscapedPath())
+	escaped := u.EscapedPath()
+	if path, err := url.PathUnescape(u.RawPath); err == nil && path == u.Path && u.RawPath != "" {
+		escaped = u.RawPath // EscapedPath does not take this with a brace, and would lose a %2F
+	}
+	escaped = strings.NewReplacer(pairs...).Replace(escaped)
 	if path, err := url.PathUnescape(escaped); err == nil && path != u.Path {
 		u.Path, u.RawPath = path, escaped
 	}

@@ -140,12 +140,11 @@ func Status(resp *http.Response) error {
 		return Errorf(Forbidden, "the credential works but lacks a permission (%s)", text)
 	case status >= 300 && status < 400:
 		return Errorf(Unavailable, "the service answered with a redirect (%s): check the address", text)
-	case status == http.StatusTooManyRequests:
-		e := Errorf(Unavailable, "the service asks to slow down (%s)", text)
-		e.RetryAfter = RetryAfter(resp.Header, time.Now())
-		return e
 	}
 	e := Errorf(Unavailable, "the service could not answer (%s)", text)
+	if status == http.StatusTooManyRequests {
+		e.Message = "the service asks to slow down (" + text + ")"
+	}
 	e.RetryAfter = RetryAfter(resp.Header, time.Now())
 	return e
 }
@@ -153,12 +152,12 @@ func Status(resp *http.Response) error {
 // RetryAfter reads the header of that name (RFC 9110, section 10.2.3), in
 // seconds or as a date. It returns 0 if there is none, and at most a day.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	d := time.Duration(0)
-	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-		d = time.Duration(n) * time.Second
+	const most = 24 * time.Hour
+	v, d := h.Get("Retry-After"), time.Duration(0)
+	if n, err := strconv.ParseUint(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		d = time.Duration(min(n, uint64(most/time.Second))) * time.Second
 	} else if t, err := http.ParseTime(v); err == nil {
 		d = t.Sub(now)
 	}
-	return min(max(d, 0), 24*time.Hour)
+	return min(max(d, 0), most)
 }
