@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import "time"
+
+// A breaker says when a program that crashes may be started again: at once
+// after the first crash, then after waits that double, and after too many
+// crashes not for a long while. It is a value without a clock of its own.
+type breaker struct {
+	crashes []time.Time // within the window, the oldest first
+	until   time.Time   // not before
+	tripped bool        // until is the end of a quarantine
+}
+
+// The waits of a breaker, of which chance takes up to a half: processes that
+// crashed together are not started together.
+const (
+	firstWait = time.Second
+	maxWait   = time.Minute
+)
+
+// crash notes that a process died, or did not start. Chance is in [0,1).
+func (b *breaker) crash(now time.Time, cfg Config, chance float64) {
+	i := 0
+	for i < len(b.crashes) && now.Sub(b.crashes[i]) > cfg.CrashWindow {
+		i++
+	}
+	b.crashes = append(b.crashes[i:], now)
+	n := len(b.crashes)
+	if n >= cfg.MaxCrashes {
+		b.until, b.tripped = now.Add(cfg.Quarantine), true
+		return
+	}
+	if n == 1 {
+		b.until = now
+		return
+	}
+	wait := min(firstWait<<min(n-2, 10), maxWait)
+	b.until = now.Add(wait - time.Duration(chance*float64(wait/2)))
+}
+
+// wait returns how long the program must not be started, and whether it is in
+// quarantine. After a quarantine the count starts anew.
+func (b *breaker) wait(now time.Time) (d time.Duration, quarantined bool) {
+	if d = b.until.Sub(now); d > 0 {
+		return d, b.tripped
+	}
+	if b.tripped {
+		*b = breaker{}
+	}
+	return 0, false
+}
+
+// clean reports whether there is nothing to remember.
+func (b *breaker) clean(now time.Time, cfg Config) bool {
+	n := len(b.crashes)
+	return !now.Before(b.until) && (n == 0 || now.Sub(b.crashes[n-1]) > cfg.CrashWindow)
+}

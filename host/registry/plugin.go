@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/wire"
+	"github.com/credhost/credhost/sdk"
+)
+
+// Plugin returns the plugin of a type, as it works for a workspace: each
+// workspace has processes of its own. It starts nothing; the first call does.
+//
+// The plugin implements every optional interface of package sdk, and its Can
+// says which count. A call reaches what the [egress.Policy] of its ctx names,
+// or nothing without one, for as long as it lasts. It ends with ctx, and after
+// [Config].CallTimeout at the latest.
+//
+// A call that dies with the process is made once more, if it has reached no
+// service, or only asked. Errors are those of the plugin; the error of ctx; or
+// [*sdk.Error]s that name the plugin and say what became of the call.
+func (r *Registry) Plugin(workspace, typ string) (sdk.Plugin, error) {
+	t, err := r.claim(typ)
+	if err != nil {
+		return nil, err
+	}
+	return &facade{r: r, workspace: workspace, claim: t}, nil
+}
+
+// A facade is a type of a program, without a process: each call finds one.
+type facade struct {
+	r         *Registry
+	workspace string
+	claim
+}
+
+var (
+	_ sdk.Plugin    = (*facade)(nil)
+	_ sdk.Tester    = (*facade)(nil)
+	_ sdk.Connector = (*facade)(nil)
+	_ sdk.Signer    = (*facade)(nil)
+	_ sdk.Revoker   = (*facade)(nil)
+	_ sdk.Suggester = (*facade)(nil)
+	_ sdk.Upgrader  = (*facade)(nil)
+	_ sdk.Limiter   = (*facade)(nil)
+)
+
+// A call is one call of a plugin, in whatever process.
+type call struct {
+	safe   bool           // it may be made again, whatever it did
+	asks   func(*secrets) // what is secret of what the plugin is told
+	brings func(*secrets) // what is secret of what it answered; nil: nothing
+	run    func(context.Context, sdk.Plugin) error
+}
+
+// do makes a call.
+func (f *facade) do(ctx context.Context, c call) error {
+	v, t, err := f.current()
+	if err != nil {
+		return err
+	}
+	s := f.r.slot(f.Program, f.workspace)
+	defer f.r.leave(s)
+	limited, cancel := context.WithTimeout(ctx, f.r.cfg.CallTimeout)
+	defer cancel()
+	again, err := f.try(limited, s, v, t, c)
+	if again && limited.Err() == nil {
+		_, err = f.try(limited, s, v, t, c)
+	}
+	if err == nil || ctx.Err() == nil && limited.Err() == nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return sdk.Errorf(sdk.Unavailable, "plugin %s did not answer within %s: try again", f.Program, f.r.cfg.CallTimeout).Because(err)
+}
+
+// current returns the version of the program that is trusted now. Answers for
+// the schema of an older one are nothing for it, unless both have the same.
+func (f *facade) current() (*version, wire.Type, error) {
+	now, err := f.r.claim(f.Schema().Name)
+	if err != nil {
+		return nil, wire.Type{}, err
+	}
+	if now.Program != f.Program || now.Schema.Version != f.Schema().Version {
+		return nil, wire.Type{}, sdk.Errorf(sdk.Unavailable, "plugin %s was replaced a moment ago: try again", f.Program)
+	}
+	return now.program.version, now.wire, nil
+}
+
+// try makes a call once, and reports whether it may be made again.
+func (f *facade) try(ctx context.Context, s *slot, v *version, t wire.Type, c call) (again bool, err error) {
+	p, release, err := s.acquire(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	policy, _ := egress.PolicyFrom(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out, id := egress.NewCall(ctx, policy), rand.Text()
+	p.live.Store(id, out)
+	heard := p.logs.begin(c.asks)
+	err = c.run(wire.WithCall(ctx, id), p.wire.Plugin(t))
+	p.live.Delete(id)
+	p.logs.end(heard, c.brings)
+	switch {
+	case errors.Is(err, wire.ErrGone):
+		return c.safe || !out.Used(), p.died(err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		f.r.spawn(p.check)
+	}
+	return false, err
+}
+
+// died returns the error of a call whose process is gone, or else gets rid of
+// a process that has cut its connection.
+func (p *process) died(err error) error {
+	select {
+	case <-p.child.done:
+	case <-time.After(drainTime + 100*time.Millisecond):
+		p.kill("it closed its connection")
+	}
+	return sdk.Errorf(sdk.Unavailable, "plugin %s died in the call (%s): try again; its last words are in the log", p.name, p.ending()).Because(err)
+}
+
+// lacks returns the error of a method that the type does not have.
+func (f *facade) lacks(what string) error {
+	return sdk.Errorf(sdk.Internal, "type %s cannot %s", f.Schema().Name, what).Because(fmt.Errorf("plugin %s: %w", f.Program, errors.ErrUnsupported))
+}
+
+// Schema returns the type's schema, without asking the program.
+func (f *facade) Schema() sdk.Schema { return f.claim.Type.Schema }
+
+// Can returns what the type can do.
+func (f *facade) Can() sdk.Abilities { return f.claim.Type.Can }
+
+func (f *facade) Grant(ctx context.Context, in sdk.Input) (g sdk.Grant, err error) {
+	err = f.do(ctx, call{
+		asks:   func(s *secrets) { s.input(f.Schema(), in) },
+		brings: func(s *secrets) { s.grant(g) },
+		run:    func(ctx context.Context, p sdk.Plugin) (err error) { g, err = p.Grant(ctx, in); return err },
+	})
+	return g, err
+}
+
+func (f *facade) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
+	if !f.Can().Test {
+		return f.lacks("test")
+	}
+	return f.do(ctx, call{
+		safe: true,
+		asks: func(s *secrets) { s.input(f.Schema(), in); s.grant(g) },
+		run:  func(ctx context.Context, p sdk.Plugin) error { return p.(sdk.Tester).Test(ctx, in, g) },
+	})
+}
+
+func (f *facade) Connect(ctx context.Context, in sdk.Input, cb sdk.Callback) (a sdk.Approval, err error) {
+	if !f.Can().Connect {
+		return a, f.lacks("connect")
+	}
+	err = f.do(ctx, call{
+		asks:   func(s *secrets) { s.input(f.Schema(), in); s.callback(cb) },
+		brings: func(s *secrets) { s.add(string(a.State)); s.add(a.URL) },
+		run: func(ctx context.Context, p sdk.Plugin) (err error) {
+			a, err = p.(sdk.Connector).Connect(ctx, in, cb)
+			return err
+		},
+	})
+	return a, err
+}
+
+func (f *facade) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (g sdk.Grant, err error) {
+	if !f.Can().Connect {
+		return g, f.lacks("connect")
+	}
+	err = f.do(ctx, call{
+		asks:   func(s *secrets) { s.input(f.Schema(), in); s.callback(cb) },
+		brings: func(s *secrets) { s.grant(g) },
+		run: func(ctx context.Context, p sdk.Plugin) (err error) {
+			g, err = p.(sdk.Connector).Exchange(ctx, in, cb)
+			return err
+		},
+	})
+	return g, err
+}
+
+func (f *facade) Sign(ctx context.Context, in sdk.Input, g sdk.Grant, r sdk.Request) (sig sdk.Signature, err error) {
+	if !f.Can().Sign {
+		return sig, f.lacks("sign")
+	}
+	err = f.do(ctx, call{
+		safe:   true,
+		asks:   func(s *secrets) { s.input(f.Schema(), in); s.grant(g); s.header(r.Header) },
+		brings: func(s *secrets) { s.header(sig.Header); s.add(sig.Query) },
+		run: func(ctx context.Context, p sdk.Plugin) (err error) {
+			sig, err = p.(sdk.Signer).Sign(ctx, in, g, r)
+			return err
+		},
+	})
+	return sig, err
+}
+
+func (f *facade) Revoke(ctx context.Context, in sdk.Input, g sdk.Grant) error {
+	if !f.Can().Revoke {
+		return f.lacks("revoke")
+	}
+	return f.do(ctx, call{
+		asks: func(s *secrets) { s.input(f.Schema(), in); s.grant(g) },
+		run:  func(ctx context.Context, p sdk.Plugin) error { return p.(sdk.Revoker).Revoke(ctx, in, g) },
+	})
+}
+
+func (f *facade) Suggest(ctx context.Context, in sdk.Input, g sdk.Grant, field sdk.Field, search string) (all []sdk.Option, err error) {
+	if !f.Can().Suggest {
+		return nil, f.lacks("suggest")
+	}
+	err = f.do(ctx, call{
+		safe: true,
+		asks: func(s *secrets) { s.input(f.Schema(), in); s.grant(g) },
+		run: func(ctx context.Context, p sdk.Plugin) (err error) {
+			all, err = p.(sdk.Suggester).Suggest(ctx, in, g, field, search)
+			return err
+		},
+	})
+	return all, err
+}
+
+func (f *facade) Upgrade(ctx context.Context, from int, old sdk.Values) (values sdk.Values, err error) {
+	if !f.Can().Upgrade {
+		return nil, f.lacks("upgrade")
+	}
+	err = f.do(ctx, call{
+		safe:   true,
+		asks:   func(s *secrets) { s.values(f.Schema(), old) },
+		brings: func(s *secrets) { s.values(f.Schema(), values) },
+		run: func(ctx context.Context, p sdk.Plugin) (err error) {
+			values, err = p.(sdk.Upgrader).Upgrade(ctx, from, old)
+			return err
+		},
+	})
+	return values, err
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"golang.org/x/time/rate"
+
+	"github.com/credhost/credhost/internal/wire"
+)
+
+// The environment variables that tell a plugin where its sockets go. The
+// first is go-plugin's.
+const socketDirEnv = plugin.EnvUnixSocketDir
+
+// drainTime is how long what a dead process wrote is still read: a child that
+// it left behind may hold its pipes open for ever.
+const drainTime = 200 * time.Millisecond
+
+// A child is one plugin process: how go-plugin starts it, hears its first line
+// and ends it. Go-plugin reaches the process through nothing else, and none of
+// what it may wait for here lasts longer than the process:
+//
+//   - Start executes an image, with an environment of its own, no descriptor
+//     but its pipes, in a process group of its own, bound to the life of this
+//     host (see prepare).
+//   - Stdout ends after the first line, the handshake, once it was found to be
+//     one; what follows is read and thrown away.
+//   - Stderr is empty; what the process writes there goes to its [logs].
+//   - Kill kills the group, at once, and waits for nothing.
+//   - Wait ends when the process has.
+type child struct {
+	image *image
+	dir   string   // for its sockets; private
+	env   []string // beside what go-plugin sets
+	logs  *logs
+	forks *forks
+
+	cmd      *exec.Cmd
+	lifeline *os.File       // the process ends when this is closed
+	pipes    sync.WaitGroup // readers of its standard output and error
+
+	mu     sync.Mutex
+	begun  bool  // Start was called
+	reaped bool  // the process's ID may be another's
+	status error // how it ended; after done
+	bad    error // why it is refused
+
+	greeted chan struct{} // closed when the handshake was heard, or will not come
+	line    []byte
+	done    chan struct{} // closed when the process is gone
+}
+
+var _ runner.Runner = (*child)(nil)
+
+func newChild(i *image, dir string, env []string, l *logs, f *forks) *child {
+	return &child{image: i, dir: dir, env: env, logs: l, forks: f, greeted: make(chan struct{}), done: make(chan struct{})}
+}
+
+// runner is what go-plugin calls to get a runner for the command that it
+// prepared. Only the command's environment counts, in which the folder for
+// sockets is replaced by ours.
+func (c *child) runner(_ hclog.Logger, cmd *exec.Cmd, theirs string) (runner.Runner, error) {
+	os.Remove(theirs)
+	c.cmd = &exec.Cmd{Path: c.image.path, Args: c.image.args, Dir: c.image.dir, Env: c.env}
+	for _, v := range cmd.Env {
+		if name, _, _ := strings.Cut(v, "="); name != socketDirEnv {
+			c.cmd.Env = append(c.cmd.Env, v)
+		}
+	}
+	c.cmd.Env = append(c.cmd.Env, socketDirEnv+"="+c.dir, wire.LifelineEnv+"=stdin", "HOME="+c.dir, "TMPDIR="+c.dir)
+	if c.cmd.Dir == "" {
+		c.cmd.Dir = c.dir
+	}
+	return c, nil
+}
+
+// Start starts the process.
+func (c *child) Start(context.Context) (err error) {
+	c.mu.Lock()
+	c.begun = true
+	c.mu.Unlock()
+	var ours, theirs [3]*os.File
+	for i := range ours {
+		r, w, perr := os.Pipe()
+		if err = errors.Join(err, perr); perr != nil {
+			break
+		}
+		ours[i], theirs[i] = r, w
+		if i == 0 {
+			ours[i], theirs[i] = w, r
+		}
+	}
+	if err == nil {
+		c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirs[0], theirs[1], theirs[2]
+		c.prepare(c.cmd)
+		err = c.forks.start(c.cmd, c.dir)
+	}
+	closeAll(theirs[:])
+	if err != nil {
+		closeAll(ours[:])
+		close(c.greeted)
+		close(c.done)
+		return c.refuse(startError(err))
+	}
+	c.lifeline = ours[0]
+	c.pipes.Go(func() { c.hear(ours[1]) })
+	c.pipes.Go(func() { c.listen(ours[2]) })
+	go c.reap(ours[1:])
+	return nil
+}
+
+// never ends the wait for a process that go-plugin did not even start.
+func (c *child) never() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.begun {
+		c.begun = true
+		close(c.greeted)
+		close(c.done)
+	}
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// reap waits for the process to end, and ends what it left behind.
+func (c *child) reap(pipes []*os.File) {
+	awaitExit(c.cmd.Process.Pid)
+	c.mu.Lock()
+	killGroup(c.cmd.Process) // before the ID may become another's
+	c.status = c.cmd.Wait()
+	c.reaped = true
+	c.mu.Unlock()
+	deadline := time.Now().Add(drainTime)
+	for _, p := range pipes {
+		p.SetReadDeadline(deadline)
+	}
+	c.pipes.Wait()
+	closeAll(pipes)
+	c.lifeline.Close()
+	endProcesses(c.dir)
+	close(c.done)
+}
+
+// Kill kills the process group. It does not wait.
+func (c *child) Kill(context.Context) error {
+	if c.cmd == nil || c.cmd.Process == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reaped {
+		killGroup(c.cmd.Process)
+	}
+	return nil
+}
+
+// hear reads the standard output: the handshake, and what nobody wants.
+func (c *child) hear(r io.Reader) {
+	pace := newPace(c.done)
+	line := make([]byte, 0, 256)
+	buf := make([]byte, 32<<10)
+	heard := false
+	for {
+		n, err := r.Read(buf)
+		pace.wait(n)
+		if !heard {
+			line = append(line, buf[:min(n, maxHello-len(line))]...)
+			if i := bytes.IndexByte(line, '\n'); i >= 0 || len(line) == maxHello || err != nil {
+				if i >= 0 {
+					line = line[:i]
+				}
+				heard = true
+				c.greet(line, err != nil && i < 0)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// maxHello is how long a handshake may be: with a certificate, about 1 KiB.
+const maxHello = 8 << 10
+
+// greet takes the first line of standard output, or the end of it.
+func (c *child) greet(line []byte, ended bool) {
+	defer close(c.greeted)
+	if ended && len(line) == 0 {
+		return
+	}
+	if err := checkHello(string(line)); err != nil {
+		c.refuse(err)
+		return
+	}
+	c.line = append(line, '\n')
+}
+
+// listen reads the standard error.
+func (c *child) listen(r io.Reader) {
+	w := &lineWriter{logs: c.logs, wait: newPace(c.done).wait}
+	io.Copy(w, r)
+	w.flush()
+}
+
+// A pace makes a reader slow enough that what a plugin writes costs the host
+// next to nothing: the plugin waits.
+type pace struct {
+	bytes *rate.Limiter
+	done  <-chan struct{}
+}
+
+func newPace(done <-chan struct{}) *pace {
+	return &pace{bytes: rate.NewLimiter(readPerSecond, readBurst), done: done}
+}
+
+func (p *pace) wait(n int) {
+	for n > 0 {
+		step := min(n, readBurst)
+		n -= step
+		d := p.bytes.ReserveN(time.Now(), step).Delay()
+		if d == 0 {
+			continue
+		}
+		select {
+		case <-time.After(d):
+		case <-p.done:
+			return
+		}
+	}
+}
+
+// Wait waits until the process is gone.
+func (c *child) Wait(context.Context) error {
+	<-c.done
+	return c.status
+}
+
+// ending says how the process ended; after done.
+func (c *child) ending() string {
+	if c.status == nil {
+		return "exit status 0"
+	}
+	return c.status.Error()
+}
+
+// ID returns the process ID.
+func (c *child) ID() string {
+	if c.cmd == nil || c.cmd.Process == nil {
+		return ""
+	}
+	return strconv.Itoa(c.cmd.Process.Pid)
+}
+
+// Name returns what go-plugin calls the program.
+func (c *child) Name() string { return filepath.Base(c.image.args[0]) }
+
+// Diagnose returns nothing: what went wrong is said by the registry.
+func (c *child) Diagnose(context.Context) string { return "" }
+
+// Stderr is empty.
+func (c *child) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+
+// Stdout is the handshake.
+func (c *child) Stdout() io.ReadCloser { return io.NopCloser(&hello{c: c}) }
+
+// A hello reads as the handshake, once it was heard.
+type hello struct {
+	c    *child
+	rest *bytes.Reader
+}
+
+func (h *hello) Read(p []byte) (int, error) {
+	if h.rest == nil {
+		<-h.c.greeted
+		h.rest = bytes.NewReader(h.c.line)
+	}
+	return h.rest.Read(p)
+}
+
+// PluginToHost refuses an address that is not a socket in the process's own
+// folder: the host would speak to whoever listens there.
+func (c *child) PluginToHost(network, address string) (string, string, error) {
+	at := printable(address, 80)
+	if overTCP {
+		if host, _, err := net.SplitHostPort(address); network != "tcp" || err != nil || host != "127.0.0.1" {
+			return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not on this machine's loopback interface", at))
+		}
+		return network, address, nil
+	}
+	if network != "unix" || filepath.Dir(address) != c.dir {
+		return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not in the folder that %s names", at, socketDirEnv))
+	}
+	if info, err := os.Lstat(address); err != nil || info.Mode().Type() != os.ModeSocket {
+		return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not a socket", at))
+	}
+	return network, address, nil
+}
+
+// refuse notes why the process is not spoken to.
+func (c *child) refuse(why error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bad == nil {
+		c.bad = why
+	}
+	return why
+}
+
+// refused returns why the process is not spoken to, nil if it is.
+func (c *child) refused() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bad
+}
+
+// HostToPlugin returns the address as it is: no sockets but the process's own
+// are passed to it.
+func (c *child) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// secrets are texts that must not show in a log.
+type secrets []string
+
+// minSecret is the least number of bytes that are worth hiding: what is
+// shorter can be guessed, and hiding it would leave nothing of a log.
+const minSecret = 4
+
+// add adds a secret as it may show in a log: whole, escaped for a URL or for
+// JSON, and line by line; if it is JSON, each text in it too.
+func (s *secrets) add(text string) {
+	s.one(text)
+	if strings.ContainsAny(text, "\r\n") {
+		for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+			s.one(line)
+		}
+	}
+	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		var v any
+		if json.Unmarshal([]byte(text), &v) == nil {
+			s.leaves(v)
+		}
+	}
+}
+
+func (s *secrets) one(text string) {
+	if len(text) < minSecret {
+		return
+	}
+	quoted, _ := json.Marshal(text)
+	for _, form := range []string{text, url.QueryEscape(text), url.PathEscape(text), string(quoted[1 : len(quoted)-1])} {
+		if !slices.Contains(*s, form) {
+			*s = append(*s, form)
+		}
+	}
+}
+
+func (s *secrets) leaves(v any) {
+	switch v := v.(type) {
+	case string:
+		s.one(v)
+	case []any:
+		for _, v := range v {
+			s.leaves(v)
+		}
+	case map[string]any:
+		for _, v := range v {
+			s.leaves(v)
+		}
+	}
+}
+
+// input adds the answers to secret fields, and the state.
+func (s *secrets) input(schema sdk.Schema, in sdk.Input) {
+	s.values(schema, in.Values())
+	s.add(string(in.State))
+}
+
+// values adds the answers to secret fields. Those that the schema does not
+// know may be anything.
+func (s *secrets) values(schema sdk.Schema, v sdk.Values) {
+	for name, text := range v {
+		if f, ok := schema.Field(name); !ok || f.Secret {
+			s.add(text)
+		}
+	}
+}
+
+// grant adds all that a grant carries.
+func (s *secrets) grant(g sdk.Grant) {
+	s.header(g.Header)
+	s.query(g.Query)
+	for _, text := range g.Path {
+		s.add(text)
+	}
+	for _, text := range g.Values {
+		s.add(text)
+	}
+	s.add(string(g.State))
+}
+
+// header adds the values of headers, and what stands in them after a scheme.
+func (s *secrets) header(h http.Header) {
+	for _, values := range h {
+		for _, text := range values {
+			s.add(text)
+			if _, rest, ok := strings.Cut(text, " "); ok {
+				s.add(rest)
+			}
+		}
+	}
+}
+
+func (s *secrets) query(q url.Values) {
+	for _, values := range q {
+		for _, text := range values {
+			s.add(text)
+		}
+	}
+}
+
+// callback adds what comes back from a service, and what proves whose it is.
+func (s *secrets) callback(cb sdk.Callback) {
+	s.add(cb.State)
+	s.add(cb.Verifier)
+	s.add(string(cb.Kept))
+	s.query(cb.Query)
+}
+
+// replacer returns what hides s in a text, the longest first: a secret may
+// hold another.
+func (s secrets) replacer() *strings.Replacer {
+	sorted := slices.Clone(s)
+	slices.SortFunc(sorted, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(sorted))
+	for _, text := range sorted {
+		pairs = append(pairs, text, "[secret]")
+	}
+	return strings.NewReplacer(pairs...)
+}
