@@ -30,6 +30,8 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/wire/pluginv1", "", "grpc protobuf"},
 	{"internal/wire/protogen", "", "protocompile protobuf"},
 	{"internal/standin", "", ""},
+	{"internal/testplugin", "sdk sdk/oauth", ""},
+	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
 
 	{"host/egress", "sdk", "ssrf x/net"},
 	{"host/registry", "sdk internal/wire host/egress", "go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},

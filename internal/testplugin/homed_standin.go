@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testplugin
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// HomedStandin stands in for the service of homed. It checks PKCE; codes and
+// refresh tokens work once, and one that is shown again ends everything that
+// came of its approval.
+type HomedStandin struct {
+	mu       sync.Mutex
+	codes    map[string]*homedCode
+	refresh  map[string]*homedToken
+	access   map[string]*homedSession
+	tokens   int
+	reused   int
+	denied   bool
+	instance string
+	account  string
+}
+
+// homedSession is one approval.
+type homedSession struct{ ended bool }
+
+type homedCode struct {
+	session             *homedSession
+	redirect, challenge string
+	used                bool
+}
+
+type homedToken struct {
+	session *homedSession
+	spent   bool
+}
+
+// NewHomedStandin returns a stand-in.
+func NewHomedStandin() *HomedStandin {
+	return &HomedStandin{codes: map[string]*homedCode{}, refresh: map[string]*homedToken{}, access: map[string]*homedSession{},
+		instance: HomedInstance, account: "person@homed.example"}
+}
+
+// Reused counts the codes and refresh tokens that were shown again. A careful
+// client leaves it at zero.
+func (h *HomedStandin) Reused() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reused
+}
+
+// TokenRequests counts the requests to the token endpoint.
+func (h *HomedStandin) TokenRequests() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tokens
+}
+
+// Expire makes every access token stale. Refresh tokens stay good.
+func (h *HomedStandin) Expire() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.access)
+}
+
+// Deny makes the person refuse from now on, or approve again.
+func (h *HomedStandin) Deny(deny bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.denied = deny
+}
+
+// Move makes the service name another instance and account in its tokens.
+func (h *HomedStandin) Move(instance, account string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.instance, h.account = instance, account
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *HomedStandin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	login := r.Host == hostOf(homedLogin)
+	switch {
+	case login && r.URL.Path == "/authorize":
+		h.authorize(w, r)
+	case login && r.URL.Path == "/token":
+		h.tokens++
+		h.token(w, r)
+	case login && r.URL.Path == "/revoke":
+		if t := h.refresh[r.PostFormValue("token")]; t != nil {
+			t.session.ended = true
+		}
+	case !login && r.URL.Path == "/me":
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if s := h.access[token]; s == nil || s.ended || r.Host != hostOf(h.instance) {
+			refuse(w, http.StatusUnauthorized, "bad token: "+token)
+			return
+		}
+		reply(w, map[string]string{"account": h.account})
+	default:
+		refuse(w, http.StatusNotFound, "no such page")
+	}
+}
+
+// authorize sends the person back at once, approving.
+func (h *HomedStandin) authorize(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("client_id") != homedClientID || q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" {
+		refuse(w, http.StatusBadRequest, "a parameter is wrong")
+		return
+	}
+	back := url.Values{"state": {q.Get("state")}, "iss": {homedLogin}}
+	if h.denied {
+		back.Set("error", "access_denied")
+	} else {
+		code := rand.Text()
+		h.codes[code] = &homedCode{session: &homedSession{}, redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge")}
+		back.Set("code", code)
+	}
+	http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
+}
+
+func (h *HomedStandin) token(w http.ResponseWriter, r *http.Request) {
+	if secret := r.PostFormValue("client_secret"); r.PostFormValue("client_id") != homedClientID || secret != homedClientSecret {
+		refuseToken(w, http.StatusUnauthorized, "invalid_client", "wrong secret: "+secret)
+		return
+	}
+	var session *homedSession
+	shown := r.PostFormValue("code") + r.PostFormValue("refresh_token")
+	switch code, token := h.codes[shown], h.refresh[shown]; {
+	case code != nil && code.used, token != nil && token.spent:
+		h.reused++
+		if code != nil {
+			code.session.ended = true
+		} else {
+			token.session.ended = true
+		}
+	case code != nil && r.PostFormValue("grant_type") == "authorization_code":
+		code.used = true
+		sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
+		if r.PostFormValue("redirect_uri") == code.redirect && base64.RawURLEncoding.EncodeToString(sum[:]) == code.challenge {
+			session = code.session
+		}
+	case token != nil && r.PostFormValue("grant_type") == "refresh_token":
+		token.spent = true
+		session = token.session
+	}
+	if session == nil || session.ended {
+		refuseToken(w, http.StatusBadRequest, "invalid_grant", "not good any more: "+shown)
+		return
+	}
+	access, refresh := rand.Text(), rand.Text()
+	h.access[access], h.refresh[refresh] = session, &homedToken{session: session}
+	reply(w, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh,
+		"instance_url": h.instance, "account": h.account})
+}
