@@ -29,7 +29,7 @@ var (
 		"mode":    {"rw"}, "_defensive": {"1"}, "_dqs": {"0"}, "_error_rc": {"1"},
 	}
 	writerParams = url.Values{
-		"_pragma": {"synchronous(FULL)", "fullfsync(ON)", "checkpoint_fullfsync(ON)", "secure_delete(ON)"},
+		"_pragma": {"synchronous(FULL)", "fullfsync(ON)", "checkpoint_fullfsync(ON)", "secure_delete(ON)", "wal_autocheckpoint(4000)"},
 		"_txlock": {"immediate"},
 	}
 	readerParams = url.Values{"_pragma": {"query_only(ON)"}}

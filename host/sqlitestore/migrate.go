@@ -30,6 +30,10 @@ func migrations() []string {
 	}
 }
 
+// settings are those of a file, which it keeps. Its pages have a size from
+// when the first is written.
+var settings = fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL", pageSize)
+
 var (
 	errForeign = errors.New("holds another program's data: name another file")
 	errNewer   = errors.New("was written by a newer version of this program: use that one, or restore a backup that is older")
@@ -47,9 +51,12 @@ func (s *Store) migrate(ctx context.Context, migrations []string) error {
 		if version > len(migrations) {
 			return errNewer
 		}
-		// This alone cannot be done in a transaction. It changes the file, so it
-		// comes after the file was found to be ours.
-		if _, err := conn.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		// These cannot be made in a transaction. They change the file, so they
+		// come after it was found to be ours.
+		if _, err := conn.ExecContext(ctx, settings); err != nil {
+			return err
+		}
+		if err := conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&s.page); err != nil {
 			return err
 		}
 		if version == len(migrations) {

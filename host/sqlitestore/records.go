@@ -5,6 +5,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -17,32 +18,38 @@ var (
 	reads  = []string{getRecord, listRecords, listChanges, position}
 	writes = []string{
 		nextNumber, recordExists, version,
-		createRecord, saveRecord, deleteRecord, recordDeletion, forgetDeletions, recordForgotten,
+		createRecord, createSealed, saveRecord, saveSealed, deleteRecord, deleteSealed, recordDeletion, forgetDeletions, recordForgotten,
 		takeLease, endLease,
 	}
 )
 
 const (
-	columns = `workspace, id, kind, type, name, generation, created, updated, sealed`
+	columns = `workspace, id, kind, type, name, generation, created, updated, size`
 
-	getRecord = `SELECT ` + columns + ` FROM records WHERE workspace = $1 AND id = $2`
+	getRecord = `SELECT ` + columns + `, data FROM records JOIN sealed USING (record)
+		WHERE workspace = $1 AND id = $2`
 
-	listRecords = `SELECT ` + columns + ` FROM records
+	listRecords = `SELECT ` + columns + `, data FROM records JOIN sealed USING (record)
 		WHERE workspace = $1 AND kind = $2 AND id > $3 AND ($4 = '' OR type = $4) AND updated < $5
 		ORDER BY id LIMIT $6`
 
 	createRecord = `INSERT INTO records (` + columns + `, seq)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (workspace, id) DO NOTHING`
+		ON CONFLICT (workspace, id) DO NOTHING
+		RETURNING record`
+	createSealed = `INSERT INTO sealed (record, data) VALUES ($1, $2)`
 
 	// $11 says whether there is a lease to look at, and to end.
 	saveRecord = `UPDATE records
-		SET kind = $3, type = $4, name = $5, generation = $6, created = $7, updated = $8, sealed = $9, seq = $10,
+		SET kind = $3, type = $4, name = $5, generation = $6, created = $7, updated = $8, size = $9, seq = $10,
 			lease_until = CASE WHEN $11 THEN 0 ELSE lease_until END
 		WHERE workspace = $1 AND id = $2 AND generation = $6 - 1
-			AND (NOT $11 OR lease_owner = $12 AND lease_epoch = $13 AND lease_until > ` + now + `)`
+			AND (NOT $11 OR lease_owner = $12 AND lease_epoch = $13 AND lease_until > ` + now + `)
+		RETURNING record`
+	saveSealed = `UPDATE sealed SET data = $2 WHERE record = $1`
 
-	deleteRecord = `DELETE FROM records WHERE workspace = $1 AND id = $2`
+	deleteRecord = `DELETE FROM records WHERE workspace = $1 AND id = $2 RETURNING record`
+	deleteSealed = `DELETE FROM sealed WHERE record = $1`
 )
 
 // Get returns a record, as [host.Store] says.
@@ -90,10 +97,14 @@ func (s *Store) Create(ctx context.Context, r host.Record) error {
 		if err != nil {
 			return err
 		}
-		ok, err := t.changed(ctx, createRecord, append(row[:], seq)...)
-		if err == nil && !ok {
-			err = host.ErrConflict
+		record, err := t.number(ctx, createRecord, append(row, seq)...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return host.ErrConflict
 		}
+		if err != nil {
+			return err
+		}
+		_, err = t.changed(ctx, createSealed, record, pad(r.Sealed, s.page))
 		return err
 	})
 }
@@ -105,21 +116,22 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 		return err
 	}
 	var l host.Lease
-	if lease != nil {
+	if lease != nil && lease.Workspace == r.Workspace && lease.ID == r.ID {
 		l = *lease
-		if l.Workspace != r.Workspace || l.ID != r.ID {
-			l.Epoch = 0 // no lease has it, so this is a conflict if the record exists
-		}
-	}
+	} // else it is of another record, and the zero lease is none of this one
 	return s.write(ctx, func(ctx context.Context, t transaction) error {
 		seq, err := t.next(ctx)
 		if err != nil {
 			return err
 		}
-		ok, err := t.changed(ctx, saveRecord, append(row[:], seq, lease != nil, l.Owner, int64(l.Epoch))...)
-		if err == nil && !ok {
-			err = t.orNotFound(ctx, r.Workspace, r.ID, host.ErrConflict)
+		record, err := t.number(ctx, saveRecord, append(row, seq, lease != nil, l.Owner, int64(l.Epoch))...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.orNotFound(ctx, r.Workspace, r.ID, host.ErrConflict)
 		}
+		if err != nil {
+			return err
+		}
+		_, err = t.changed(ctx, saveSealed, record, pad(r.Sealed, s.page))
 		return err
 	})
 }
@@ -128,11 +140,11 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 // [host.Store] and the comment of this package say.
 func (s *Store) Delete(ctx context.Context, workspace, id string) error {
 	err := s.write(ctx, func(ctx context.Context, t transaction) error {
-		ok, err := t.changed(ctx, deleteRecord, workspace, id)
-		if err == nil && !ok {
-			err = host.ErrNotFound
-		}
+		record, err := t.number(ctx, deleteRecord, workspace, id)
 		if err != nil {
+			return notFound(err)
+		}
+		if _, err := t.changed(ctx, deleteSealed, record); err != nil {
 			return err
 		}
 		return t.recordDeletion(ctx, workspace, id)
@@ -146,28 +158,33 @@ func (s *Store) Delete(ctx context.Context, workspace, id string) error {
 }
 
 // values returns the columns of a record.
-func values(r host.Record) (row [9]any, err error) {
+func values(r host.Record) ([]any, error) {
 	created, err := nanoseconds(r.Created)
 	if err != nil {
-		return row, err
+		return nil, err
 	}
 	updated, err := nanoseconds(r.Updated)
 	if err != nil {
-		return row, err
+		return nil, err
 	}
-	sealed := r.Sealed
-	if sealed == nil {
-		sealed = []byte{}
-	}
-	return [9]any{r.Workspace, r.ID, string(r.Kind), r.Type, r.Name, int64(r.Generation), created, updated, sealed}, nil
+	generation := int64(r.Generation) // the highest become negative, which no record has
+	return []any{r.Workspace, r.ID, string(r.Kind), r.Type, r.Name, generation, created, updated, len(r.Sealed)}, nil
 }
 
 // scan reads the columns of a record.
 func scan(row interface{ Scan(...any) error }) (r host.Record, err error) {
 	var created, updated int64
-	err = row.Scan(&r.Workspace, &r.ID, &r.Kind, &r.Type, &r.Name, &r.Generation, &created, &updated, &r.Sealed)
-	r.Created, r.Updated = instant(created), instant(updated)
-	return r, err
+	var size int
+	var data []byte
+	err = row.Scan(&r.Workspace, &r.ID, &r.Kind, &r.Type, &r.Name, &r.Generation, &created, &updated, &size, &data)
+	if err != nil {
+		return r, err
+	}
+	if size < 0 || size > len(data) {
+		return r, fmt.Errorf("%w: a record of %d bytes says that it has %d", errDamaged, len(data), size)
+	}
+	r.Created, r.Updated, r.Sealed = instant(created), instant(updated), data[len(data)-size:]
+	return r, nil
 }
 
 // collect reads all rows.

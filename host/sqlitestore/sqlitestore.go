@@ -67,6 +67,7 @@ type Store struct {
 	wait    time.Duration
 	file    os.FileInfo // of the file as it was opened
 	version int         // of the file
+	page    int         // bytes of a page of the file
 
 	writer  *sql.DB              // one connection: writers queue here, not for SQLite's lock
 	readers *sql.DB              // a few, which a writer does not block

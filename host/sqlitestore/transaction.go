@@ -32,18 +32,20 @@ func (t transaction) changed(ctx context.Context, query string, args ...any) (bo
 	return n > 0, err
 }
 
-// next draws a number from the sequence.
-func (t transaction) next(ctx context.Context) (seq int64, err error) {
-	err = t.stmt(ctx, nextNumber).QueryRowContext(ctx).Scan(&seq)
-	return seq, err
+// number runs a statement and returns the one number that it answers, or
+// sql.ErrNoRows.
+func (t transaction) number(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = t.stmt(ctx, query).QueryRowContext(ctx, args...).Scan(&n)
+	return n, err
 }
+
+// next draws a number from the sequence.
+func (t transaction) next(ctx context.Context) (int64, error) { return t.number(ctx, nextNumber) }
 
 // orNotFound returns ErrNotFound, or err if the record exists.
 func (t transaction) orNotFound(ctx context.Context, workspace, id string, err error) error {
-	var one int
-	scanErr := t.stmt(ctx, recordExists).QueryRowContext(ctx, workspace, id).Scan(&one)
-	if scanErr != nil {
-		return notFound(scanErr)
+	if _, missing := t.number(ctx, recordExists, workspace, id); missing != nil {
+		return notFound(missing)
 	}
 	return err
 }
@@ -86,14 +88,11 @@ func (s *Store) unchanged(ctx context.Context, t transaction) error {
 	if err != nil || !os.SameFile(info, s.file) {
 		return errReplaced
 	}
-	var v int
-	if err := t.stmt(ctx, version).QueryRowContext(ctx).Scan(&v); err != nil {
-		return err
+	v, err := t.number(ctx, version)
+	if err == nil && v != int64(s.version) {
+		err = errNewer
 	}
-	if v != s.version {
-		return errNewer
-	}
-	return nil
+	return err
 }
 
 // withWriter runs f on the only connection that writes. F may be called again.

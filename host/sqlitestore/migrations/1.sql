@@ -2,6 +2,7 @@
 -- time: those are milliseconds in this file's own clock.
 
 CREATE TABLE records (
+	record      INTEGER PRIMARY KEY,
 	workspace   TEXT    NOT NULL,
 	id          TEXT    NOT NULL,
 	kind        TEXT    NOT NULL,
@@ -10,15 +11,21 @@ CREATE TABLE records (
 	generation  INTEGER NOT NULL,
 	created     INTEGER NOT NULL,
 	updated     INTEGER NOT NULL,
+	size        INTEGER NOT NULL, -- of what is sealed
 	seq         INTEGER NOT NULL UNIQUE, -- of the newest change
 	lease_owner TEXT    NOT NULL DEFAULT '',
 	lease_epoch INTEGER NOT NULL DEFAULT 0,
 	lease_until INTEGER NOT NULL DEFAULT 0,
-	sealed      BLOB    NOT NULL,
-	PRIMARY KEY (workspace, id)
+	UNIQUE (workspace, id)
 ) STRICT;
 
 CREATE INDEX records_by_kind ON records (workspace, kind, id, type);
+
+-- Data ends with what is sealed. What is before are zeros: see padding.go.
+CREATE TABLE sealed (
+	record INTEGER PRIMARY KEY,
+	data   BLOB    NOT NULL
+) STRICT;
 
 -- Deletions are kept for a while, so that every host learns of them.
 CREATE TABLE deletions (
