@@ -69,6 +69,16 @@ func (h *HomedStandin) Expire() {
 	clear(h.access)
 }
 
+// End makes everything worthless that came of the approvals until now: the
+// account's owner has withdrawn them.
+func (h *HomedStandin) End() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range h.refresh {
+		t.session.ended = true
+	}
+}
+
 // Deny makes the person refuse from now on, or approve again.
 func (h *HomedStandin) Deny(deny bool) {
 	h.mu.Lock()
