@@ -105,7 +105,7 @@ func replacePath(u *url.URL, parts map[string]string) {
 	for name, part := range parts {
 		for _, begin := range []string{"{", "%7B", "%7b"} {
 			for _, end := range []string{"}", "%7D", "%7d"} {
-				pairs = append(pairs, begin+url.PathEscape(name)+end, url.PathEscape(part))
+				pairs = append(pairs, begin+name+end, url.PathEscape(part), begin+url.PathEscape(name)+end, url.PathEscape(part))
 			}
 		}
 	}

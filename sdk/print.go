@@ -16,8 +16,9 @@ import (
 // when it prints a panic, and log/slog and the encoders of JSON, XML and YAML
 // call MarshalText.
 //
-// There is one gap that no method can close: fmt calls none of a value in an
-// unexported field. A struct that keeps a secret in one needs its own Format.
+// Two gaps no method can close. Fmt calls none of a value in an unexported
+// field: a struct that keeps a secret in one needs its own Format. And it calls
+// none for the verb %w, which go vet refuses for what is not an error.
 
 // outline is what a value that holds secrets prints as. Names may come from
 // anywhere, so they are made fit for a terminal.

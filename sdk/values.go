@@ -82,7 +82,8 @@ func (f Field) decodeOne(native json.RawMessage) (string, bool) {
 		return string(native), json.Unmarshal(native, &x) == nil
 	case JSON:
 		var b bytes.Buffer
-		return b.String(), json.Compact(&b, native) == nil
+		err := json.Compact(&b, native)
+		return b.String(), err == nil
 	case Pairs:
 		var pairs map[string]string
 		return string(native), json.Unmarshal(native, &pairs) == nil
