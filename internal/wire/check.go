@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -244,7 +245,7 @@ func checkOptions(s sdk.Schema, options []sdk.Option) error {
 		case !isPlain(o.Value, sdk.MaxText) || !isPlain(o.Title, sdk.MaxText) || !isPlain(o.Help, sdk.MaxText):
 			return fmt.Errorf("option %d has text that is longer than 4 KiB or not plain", i+1)
 		case !isCondition(s, o.When, maxDepth):
-			return fmt.Errorf("option %d has a condition that is malformed or names no field", i+1)
+			return fmt.Errorf("option %d has a condition that is malformed or about no field", i+1)
 		}
 		seen[o.Value] = true
 	}
@@ -267,15 +268,9 @@ func isCondition(s sdk.Schema, c *sdk.Condition, depth int) bool {
 			uses++
 		}
 	}
-	if depth == 0 || uses != 1 || (c.Is != "" || c.Present) && !known {
+	if depth == 0 || uses != 1 || (c.Is != "" || c.Present) != known {
 		return false
 	}
-	for _, subs := range [][]*sdk.Condition{c.And, c.Or, {c.Not}} {
-		for _, sub := range subs {
-			if !isCondition(s, sub, depth-1) {
-				return false
-			}
-		}
-	}
-	return true
+	bad := func(sub *sdk.Condition) bool { return sub == nil || !isCondition(s, sub, depth-1) }
+	return !slices.ContainsFunc(c.And, bad) && !slices.ContainsFunc(c.Or, bad) && isCondition(s, c.Not, depth-1)
 }

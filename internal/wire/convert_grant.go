@@ -160,6 +160,8 @@ func fromSignature(m *pluginv1.Signature) (sdk.Signature, error) {
 	return sdk.Signature{Header: h, Query: m.GetQuery()}, err
 }
 
+func toValues(v sdk.Values) *pluginv1.Values { return &pluginv1.Values{Values: v} }
+
 func toOptions(options []sdk.Option) *pluginv1.Options {
 	m := &pluginv1.Options{}
 	for _, o := range options {

@@ -19,13 +19,13 @@ func asked[T any](v T, err error) (T, error) {
 	return v, err
 }
 
-// said checks what a plugin returned, and says what is wrong with it as the
-// host would.
-func said[T any](v T, check func(T) error) error {
+// said returns what a plugin returned as a message. What the host would refuse
+// is refused here, so that the plugin's log says so too.
+func said[T, M any](v T, check func(T) error, to func(T) M) (none M, err error) {
 	if err := check(v); err != nil {
-		return refused{"what the plugin returned", err.Error()}
+		return none, refused{"what the plugin returned", err.Error()}
 	}
-	return nil
+	return to(v), nil
 }
 
 // lacks returns the error for a method that a type does not have.
@@ -62,7 +62,7 @@ func granted(g sdk.Grant, err error) (*pluginv1.Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return toGrant(g), said(g, checkGrant)
+	return said(g, checkGrant, toGrant)
 }
 
 func (s *server) Grant(ctx context.Context, q *pluginv1.GrantRequest) (*pluginv1.GrantResponse, error) {
@@ -109,7 +109,7 @@ func (s *server) Connect(ctx context.Context, q *pluginv1.ConnectRequest) (*plug
 		if err != nil {
 			return nil, err
 		}
-		return toApproval(a), said(a, checkApproval)
+		return said(a, checkApproval, toApproval)
 	})
 	if failed != nil {
 		return &pluginv1.ConnectResponse{Outcome: &pluginv1.ConnectResponse_Error{Error: failed}}, nil
@@ -151,7 +151,7 @@ func (s *server) Sign(ctx context.Context, q *pluginv1.SignRequest) (*pluginv1.S
 		if err != nil {
 			return nil, err
 		}
-		return toSignature(signature), said(signature, checkSignature)
+		return said(signature, checkSignature, toSignature)
 	})
 	if failed != nil {
 		return &pluginv1.SignResponse{Outcome: &pluginv1.SignResponse_Error{Error: failed}}, nil
@@ -193,7 +193,7 @@ func (s *server) Suggest(ctx context.Context, q *pluginv1.SuggestRequest) (*plug
 		if err != nil {
 			return nil, err
 		}
-		return toOptions(options), said(options, func(o []sdk.Option) error { return checkOptions(t.Schema, o) })
+		return said(options, func(o []sdk.Option) error { return checkOptions(t.Schema, o) }, toOptions)
 	})
 	if failed != nil {
 		return &pluginv1.SuggestResponse{Outcome: &pluginv1.SuggestResponse_Error{Error: failed}}, nil
@@ -214,7 +214,7 @@ func (s *server) Upgrade(ctx context.Context, q *pluginv1.UpgradeRequest) (*plug
 		if err != nil {
 			return nil, err
 		}
-		return &pluginv1.Values{Values: values}, said(values, checkAnswers)
+		return said(values, checkAnswers, toValues)
 	})
 	if failed != nil {
 		return &pluginv1.UpgradeResponse{Outcome: &pluginv1.UpgradeResponse_Error{Error: failed}}, nil
