@@ -38,7 +38,8 @@ func isFlag(args []string) bool {
 // again, before it takes its first call.
 func printing(log *os.File) []grpc.ServerOption {
 	undo := sync.OnceFunc(func() {
-		pipes = []*os.File{os.Stdout, os.Stderr}
+		os.Stdout.Close()
+		os.Stderr.Close()
 		os.Stdout, os.Stderr = log, log
 	})
 	return []grpc.ServerOption{
@@ -52,6 +53,3 @@ func printing(log *os.File) []grpc.ServerOption {
 		}),
 	}
 }
-
-// pipes are go-plugin's: kept, because it would take their end for the program's.
-var pipes []*os.File
