@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -98,22 +99,23 @@ func addQuery(raw string, add url.Values) string {
 	return raw + "&" + added
 }
 
-// replacePath replaces "{name}" in u's path, escaped or not. What it puts
-// there is not looked at again: it may have braces, too.
+// pathHole is "{name}", escaped or not.
+var pathHole = regexp.MustCompile(`(?:\{|%7[Bb])([^{}/%]*)(?:\}|%7[Dd])`)
+
+// replacePath fills the holes in u's path that parts has a name for. What it
+// puts there is not looked at again: it may have braces, too.
 func replacePath(u *url.URL, parts map[string]string) {
-	var pairs []string
-	for name, part := range parts {
-		for _, begin := range []string{"{", "%7B", "%7b"} {
-			for _, end := range []string{"}", "%7D", "%7d"} {
-				pairs = append(pairs, begin+name+end, url.PathEscape(part), begin+url.PathEscape(name)+end, url.PathEscape(part))
-			}
-		}
-	}
 	escaped := u.EscapedPath()
 	if path, err := url.PathUnescape(u.RawPath); err == nil && path == u.Path && u.RawPath != "" {
 		escaped = u.RawPath // EscapedPath does not take this with a brace, and would lose a %2F
 	}
-	escaped = strings.NewReplacer(pairs...).Replace(escaped)
+	escaped = pathHole.ReplaceAllStringFunc(escaped, func(hole string) string {
+		part, ok := parts[pathHole.FindStringSubmatch(hole)[1]]
+		if !ok {
+			return hole
+		}
+		return url.PathEscape(part)
+	})
 	if path, err := url.PathUnescape(escaped); err == nil && path != u.Path {
 		u.Path, u.RawPath = path, escaped
 	}

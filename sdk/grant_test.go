@@ -107,7 +107,7 @@ func TestApplyPath(t *testing.T) {
 		{"/%7btoken%7d/%7Btoken%7d/{token}", map[string]string{"token": "t"}, "/t/t/t"},
 		{"/a%2Fb/{token}/%7e", map[string]string{"token": "t"}, "/a%2Fb/t/%7e"},
 		{"/{a}/{b}", map[string]string{"a": "{b}", "b": "{a}"}, "/%7Bb%7D/%7Ba%7D"},
-		{"/{a b}", map[string]string{"a b": "?#"}, "/%3F%23"},
+		{"/{a%20b/{a}", map[string]string{"a": "?#"}, "/%7Ba%20b/%3F%23"},
 		{"/{other}", map[string]string{"token": "t"}, "/%7Bother%7D"},
 		{"/a%2fb", map[string]string{"token": "t"}, "/a%2fb"},
 		{"/{token}", map[string]string{"token": ""}, "/"},
