@@ -5,7 +5,6 @@ package host
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,96 +93,6 @@ func (w *Workspace) grant(ctx context.Context, id string) (*entry, *live, error)
 	return e, l, nil
 }
 
-// A need says why a grant is fetched.
-type need struct {
-	old     *live        // what will not do; nil if there is none
-	refusal *sdk.Refusal // the answer that old got; nil if it only ends
-	renew   bool         // even though old is still good
-	force   bool         // even though it failed a moment ago
-}
-
-// fetch returns a grant that is better than n.old. Concurrent callers share
-// one fetch, which goes on when the caller that began it gives up.
-func (e *entry) fetch(ctx context.Context, n need) (*live, error) {
-	e.mu.Lock()
-	if l := e.live.Load(); l != nil && l != n.old && l.good(e.w.h.now()) && e.w.h.sees() {
-		e.mu.Unlock()
-		return l, nil // another was faster
-	}
-	if !n.force && e.failed != nil && e.w.h.now().Before(e.next) {
-		defer e.mu.Unlock()
-		return nil, retryIn(e.failed, e.next.Sub(e.w.h.now()))
-	}
-	f := e.flight
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		if !e.w.h.background(func() { e.fly(f, n) }) {
-			e.mu.Unlock()
-			return nil, errClosed
-		}
-		e.flight = f
-	}
-	e.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.live, f.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// fly fetches for everybody who waits for f.
-func (e *entry) fly(f *flight, n need) {
-	ctx, cancel := context.WithTimeout(e.w.h.ctx, workTime+leaseTime)
-	defer cancel()
-	f.live, f.err = e.w.obtain(ctx, e.id, n)
-	e.mu.Lock()
-	e.flight = nil
-	e.remember(f.err)
-	e.mu.Unlock()
-	if errors.Is(f.err, ErrNotFound) {
-		e.w.forget(e.id)
-	}
-	close(f.done)
-}
-
-// remember spaces out fetches that fail.
-func (e *entry) remember(err error) {
-	var se *sdk.Error
-	if !errors.As(err, &se) {
-		e.failed, e.tries = nil, 0
-		return
-	}
-	e.tries++
-	e.failed, e.next = err, e.w.h.now().Add(max(backoff(e.tries), se.RetryAfter))
-}
-
-// retry forgets failures: the record has changed.
-func (e *entry) retry() {
-	e.mu.Lock()
-	e.failed, e.tries = nil, 0
-	e.mu.Unlock()
-}
-
-// backoff returns how long to wait after the n-th failure in a row: from half
-// a second to a minute, a half of it by chance, so that hosts do not march in
-// step.
-func backoff(n int) time.Duration {
-	d := min(500*time.Millisecond<<min(n-1, 10), time.Minute)
-	return d/2 + rand.N(d/2)
-}
-
-// retryIn returns err with what is left of the wait.
-func retryIn(err error, d time.Duration) error {
-	var se *sdk.Error
-	if !errors.As(err, &se) {
-		return err
-	}
-	c := *se
-	c.RetryAfter = d
-	return &c
-}
-
 // young is the age below which a refused grant is not renewed: the service
 // means something else than that the grant has ended.
 const young = time.Minute
@@ -239,12 +148,10 @@ func (c *credential) better(n need) *live {
 	if c.Grant == nil || c.upgrade != nil {
 		return nil
 	}
-	l := c.live()
-	newer := n.old == nil || l.serial > n.old.serial
-	if !l.good(c.w.h.now()) || !newer && (n.renew || n.refusal != nil) {
-		return nil
+	if l := c.live(); l.good(c.w.h.now()) && n.instead(l) {
+		return l
 	}
-	return l
+	return nil
 }
 
 // usable reports why the plugin need not even be asked for a grant.

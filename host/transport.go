@@ -120,7 +120,7 @@ func (e *entry) again(ctx context.Context, l *live, resp *http.Response) (*live,
 		return nil, nil
 	}
 	better, err := e.fetch(ctx, need{old: l, refusal: refusal(resp)})
-	if err != nil || better == l || better.Sign == 0 && better.same(l) {
+	if err != nil || better.serial == l.serial || better.Sign == 0 && better.same(l) {
 		return nil, err
 	}
 	return better, nil
