@@ -88,7 +88,7 @@ fuzz: need-go ## run each fuzz target for FUZZTIME (30s, or 10000x for that many
 		listed=$$($(GO) test -list '^Fuzz' $$dir) || { echo "$$listed" >&2; exit 1; }; \
 		for target in $$(echo "$$listed" | grep '^Fuzz'); do \
 			echo "fuzz $$dir $$target for $(FUZZTIME)"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$dir; \
 		done; \
 	done
 
