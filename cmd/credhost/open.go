@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/memstore"
+	"github.com/credhost/credhost/host/sealer"
+	"github.com/credhost/credhost/host/sqlitestore"
+)
+
+// A use says what a command needs of the store.
+type use int
+
+const (
+	typesOnly use = iota // nothing
+	existing             // what is there: looking makes no files
+	making               // a store, which is made if there is none
+)
+
+// An opened is a host, the workspace that the run is about, and the store.
+type opened struct {
+	host    *host.Host
+	ws      *host.Workspace
+	store   host.Store
+	missing bool // there is no store yet, and an empty one stands in for it
+}
+
+// Close closes the host and its store.
+func (o *opened) Close() error { return errors.Join(o.host.Close(), o.store.Close()) }
+
+// open opens the host as the settings say. Its caller must Close it.
+func (p *program) open(ctx context.Context, u use) (*opened, error) {
+	return p.openWith(ctx, u, host.Config{})
+}
+
+// openWith is open with more of a configuration.
+func (p *program) openWith(ctx context.Context, u use, cfg host.Config) (*opened, error) {
+	p.warn()
+	store, keys, err := p.openStore(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Plugins, cfg.Lock, cfg.Cache, cfg.Dev = p.plugins, p.lock, p.cache(), p.dev
+	cfg.Store, cfg.Sealer, cfg.Egress, cfg.Logger = store, sealer.New(keys), p.egress(), p.logger()
+	if cfg.CallbackURL == "" {
+		cfg.CallbackURL = callbackURL(callbackPort)
+	}
+	h, err := host.Open(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(setup(err, "see credhost doctor"), store.Close())
+	}
+	_, isMemory := store.(*memstore.Store)
+	return &opened{host: h, ws: h.Workspace(p.workspace), store: store, missing: isMemory && u != typesOnly}, nil
+}
+
+// openStore opens the store and its key. Both are made at once or not at all,
+// so that a new key never takes the place of a lost one.
+func (p *program) openStore(ctx context.Context, u use) (host.Store, *sealer.Keyring, error) {
+	there, err := exists(p.store)
+	if err != nil {
+		return nil, nil, setup(err, "check --store and the permissions of the folder")
+	}
+	if u == typesOnly || u == existing && !there {
+		keys, err := sealer.NewKeyring()
+		return memstore.New(), keys, err
+	}
+	if err := os.MkdirAll(p.data, 0o700); err != nil {
+		return nil, nil, setup(err, "choose another data folder with --data")
+	}
+	keys, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, Create: !there, Announce: func(s string) { p.note("%s", s) }})
+	if errors.Is(err, sealer.ErrNoKeyFile) {
+		return nil, nil, setup(err, "restore "+p.key+" from its backup: without it nobody can open "+p.store)
+	}
+	if err != nil {
+		return nil, nil, setup(err, "")
+	}
+	store, err := sqlitestore.Open(ctx, sqlitestore.Config{Path: p.store})
+	if err != nil {
+		return nil, nil, setup(err, "")
+	}
+	return store, keys, nil
+}
+
+// exists reports whether there is a file at path.
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// warn says loudly what weakens the host.
+func (p *program) warn() {
+	if p.dev {
+		p.note("warning: --dev runs every plugin, trusted or not")
+	}
+	for origin, to := range p.routes {
+		p.note("warning: --route sends what is meant for %s, secrets included, to %s", origin, to)
+	}
+}
+
+// logger returns where the host logs.
+func (p *program) logger() *slog.Logger {
+	if p.logLevel.off {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: p.logLevel.slog}))
+}
