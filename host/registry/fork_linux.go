@@ -4,6 +4,7 @@ package registry
 
 import (
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +86,7 @@ func startNamed(cmd *exec.Cmd, dir string) (err error) {
 			defer os.Remove(link)
 		}
 	}
+	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // what somebody forgot to mark, no plugin gets
 	for wait := time.Millisecond; wait < 100*time.Millisecond; wait *= 2 {
 		if err = cmd.Start(); !errors.Is(err, syscall.ETXTBSY) {
 			break

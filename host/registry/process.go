@@ -43,7 +43,8 @@ type process struct {
 	described wire.Description
 
 	listener net.Listener // the egress; nil if the process has none
-	live     sync.Map     // the ID of a call under way → *egress.Call
+	egress   sync.WaitGroup
+	live     sync.Map // the ID of a call under way → *egress.Call
 
 	calls int         // under way; its slot's lock guards it
 	idle  *time.Timer // stops it when it has been idle; its slot's lock guards it
@@ -74,7 +75,7 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 			os.RemoveAll(dir)
 			return nil, fmt.Errorf("its egress cannot be made: %w", err)
 		}
-		go guard.Serve(p.listener, p.call)
+		p.egress.Go(func() { guard.Serve(p.listener, p.call) })
 	}
 	p.client = plugin.NewClient(p.config(r.cfg))
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.StartTimeout)
@@ -159,10 +160,10 @@ func (p *process) explain(ctx context.Context, err error) error {
 		}
 	default:
 	}
-	if ctx.Err() != nil {
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return ctx.Err()
-		}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) { // gRPC's clock may be ahead
 		return fmt.Errorf("it hung at start, %s: it was killed when its time was up", heard)
 	}
 	select {
@@ -198,6 +199,7 @@ func (p *process) clean() {
 	if p.listener != nil {
 		p.listener.Close()
 	}
+	p.egress.Wait()
 	p.client.Kill() // of the process nothing is left: this closes the connection
 	for _, w := range p.printf {
 		w.flush()

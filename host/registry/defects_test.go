@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// Each test of this file is named after a defect of go-plugin 1.8.0, and shows
+// that it cannot bite.
+
+// In go-plugin a message that is not text ends the host.
+func TestDefectHostPanicByLogLine(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r := b.trusted("alpha", conf{Start: "panicline"})
+	mustAsk(t, r, "alpha", "pid", "")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if lines := b.log.lines(`{\"@message\":1}`); len(lines) == 0 {
+		t.Error("the line is not in the log")
+	}
+	if lines := b.log.lines("bytes more"); len(lines) == 0 {
+		t.Error("the long line is not in the log, cut")
+	}
+}
+
+// In go-plugin a ping of a stopped process waits for ever, and so does the end
+// of it.
+func TestDefectKillAndPingWithoutDeadline(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.IdleTimeout = time.Hour
+	r := b.trusted("alpha", conf{})
+	pid := mustAsk(t, r, "alpha", "pid", "")
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := ask(ctx, r, "acme", "alpha", "freeze", ""); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("a stopped process answered: %v", err)
+	}
+	eventually(t, "a process that answers no ping is killed", func() bool { return !alive(pid) })
+	if again := mustAsk(t, r, "alpha", "pid", ""); again == pid {
+		t.Error("the process that was stopped answers")
+	}
+
+	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	pid = mustAsk(t, r, "alpha", "pid", "")
+	ask(ctx, r, "acme", "alpha", "freeze", "")
+	begun := time.Now()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(begun); d > closeTime+stopTimeout+2*time.Second {
+		t.Errorf("Close took %s with a stopped process", d)
+	}
+	if alive(pid) {
+		t.Error("the stopped process is left")
+	}
+}
+
+// In go-plugin the end of a process is seen only when all that holds its
+// standard error has ended, and children of a plugin are left.
+func TestDefectGrandchildrenHoldingStderr(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]string{"in its group": "child", "in a session of its own": "daemon"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			r := b.trusted("alpha", conf{})
+			file := filepath.Join(t.TempDir(), "pid")
+			mustAsk(t, r, "alpha", do, file)
+			child, err := os.ReadFile(file)
+			if err != nil || !alive(string(child)) {
+				t.Fatalf("no child: %v", err)
+			}
+			begun := time.Now()
+			if _, err := ask(t.Context(), r, "acme", "alpha", "die", ""); !errors.Is(err, sdk.Unavailable) {
+				t.Errorf("a call that dies: %v", err)
+			}
+			if d := time.Since(begun); d > 5*time.Second {
+				t.Errorf("the crash was seen after %s", d)
+			}
+			eventually(t, "the child is killed", func() bool { return !alive(string(child)) })
+
+			r.Reset("alpha")
+			mustAsk(t, r, "alpha", do, file)
+			child, _ = os.ReadFile(file)
+			begun = time.Now()
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if d := time.Since(begun); d > 5*time.Second {
+				t.Errorf("Close took %s", d)
+			}
+			if alive(string(child)) {
+				t.Error("the child survived Close")
+			}
+		})
+	}
+}
+
+// In go-plugin the host's environment is handed on, and goes before the
+// plugin's own.
+func TestDefectEnvironmentLeak(t *testing.T) {
+	t.Setenv("CREDHOST_MASTER_KEY", "do not leak")
+	b := newBench(t)
+	b.Env = []string{"MODE=test", "PLUGIN_UNIX_SOCKET_DIR=/elsewhere"}
+	r := b.trusted("alpha", conf{})
+	var env []string
+	if err := json.Unmarshal([]byte(mustAsk(t, r, "alpha", "env", "")), &env); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		names = append(names, name)
+		if name == "MODE" && value != "test" || name == "GOMAXPROCS" && value != "1" {
+			t.Errorf("environment has %s", v)
+		}
+		if slices.Contains([]string{"HOME", "TMPDIR", socketDirEnv}, name) && !strings.HasPrefix(value, r.run.path+"/") {
+			t.Errorf("%s is not in the runtime folder", v)
+		}
+	}
+	slices.Sort(names)
+	want := []string{"CREDHOST_LIFELINE", "CREDHOST_PLUGIN", "GOMAXPROCS", "HOME", "MODE",
+		"PLUGIN_MAX_PORT", "PLUGIN_MIN_PORT", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR", "TMPDIR"}
+	if !slices.Equal(names, want) {
+		t.Errorf("a plugin's environment has %q, want %q", names, want)
+	}
+}
+
+// In go-plugin a plugin reads the host's standard input, and gets what
+// descriptors the host did not mark to be closed.
+func TestDefectInheritedDescriptors(t *testing.T) {
+	t.Parallel()
+	r := newBench(t).trusted("alpha", conf{})
+	file := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	careless, err := syscall.Open(file, syscall.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(careless)
+	fds := mustAsk(t, r, "alpha", "fds", "")
+	if strings.Contains(fds, "precious") {
+		t.Errorf("a plugin has %s", fds)
+	}
+	for _, n := range []string{"0=pipe:", "2=pipe:"} {
+		if !strings.Contains(" "+fds, " "+n) {
+			t.Errorf("a plugin has %s, want %s", fds, n)
+		}
+	}
+}
+
+// Go-plugin hashes a file, and then executes what is at its path.
+func TestDefectCheckThenRunWindow(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r := b.trusted("alpha", conf{Version: "trusted"})
+	v := r.catalog.Load().program("alpha").version
+
+	// Between the check and the start:
+	i, err := r.album.get(v.found, v.digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.install("alpha", conf{Types: []string{"alpha"}, Version: "evil"})
+	p, err := r.launch(t.Context(), "alpha", i, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.described.Version != "trusted" {
+		t.Errorf("what runs is %q", p.described.Version)
+	}
+	p.stop()
+
+	// And while the file is being exchanged all the time:
+	evil, good := programBytes(t, conf{Types: []string{"alpha"}, Version: "evil"}), programBytes(t, conf{Types: []string{"alpha"}, Version: "trusted"})
+	stop := make(chan struct{})
+	exchanged := make(chan struct{})
+	go func() {
+		defer close(exchanged)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			data := [][]byte{evil, good}[n%2]
+			if n%4 < 2 {
+				b.write(filepath.Join(b.dir, prefix+"alpha"), data)
+			} else {
+				os.WriteFile(filepath.Join(b.dir, prefix+"alpha"), data, 0o755) // in place
+			}
+		}
+	}()
+	started := 0
+	for range 30 {
+		r.album.forget(func(*image) bool { return true }) // read it anew
+		p, err := r.startVersion(t.Context(), v)
+		if err != nil {
+			continue // refused: what was read was not what is trusted
+		}
+		started++
+		if p.described.Version != "trusted" {
+			t.Errorf("what runs is %q", p.described.Version)
+		}
+		p.stop()
+	}
+	close(stop)
+	<-exchanged
+	t.Logf("%d of 30 starts found the trusted program", started)
+}
+
+// In go-plugin a plugin that stops being heard waits for ever when it prints.
+func TestDefectStdoutNotDrained(t *testing.T) {
+	t.Parallel()
+	r := newBench(t).trusted("alpha", conf{Start: "flood-after"})
+	for range 20 {
+		mustAsk(t, r, "alpha", "pid", "")
+		time.Sleep(10 * time.Millisecond) // while it floods
+	}
+}
+
+// In go-plugin a process is left when the host gives up after the handshake.
+func TestDefectProcessLeftAfterFailedStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.StartTimeout = time.Second
+	b.install("mute", conf{Answer: "hang-describe"})
+	b.install("rubbish", conf{Answer: "rubbish-describe"})
+	b.install("hangs", conf{Start: "hang"})
+	r := b.open()
+	for _, name := range []string{"mute", "rubbish", "hangs"} {
+		if _, err := r.Inspect(t.Context(), name); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if n := endProcesses(r.run.path); n > 0 {
+		t.Errorf("%d processes are left", n)
+	}
+	wantEmpty(t, r.run.path)
+}
+
+// In go-plugin sockets lie in the folder for temporary files, where others see
+// them, and are left there.
+func TestDefectStaleSockets(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r := b.trusted("alpha", conf{})
+	mustAsk(t, r, "alpha", "pid", "")
+	for dir := filepath.Dir(onlySocket(t, r.run.path)); dir != filepath.Dir(b.runtime); dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v; want 0700", dir, info.Mode(), err)
+		}
+	}
+	if _, err := ask(t.Context(), r, "acme", "alpha", "die", ""); err == nil {
+		t.Error("no error of a call that dies")
+	}
+	eventually(t, "the sockets of a dead process are removed", func() bool { return len(entries(r.run.path)) == 0 })
+	r.Reset("alpha")
+	mustAsk(t, r, "alpha", "pid", "")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantEmpty(t, b.runtime)
+}
+
+func entries(dir string) []string {
+	all, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func wantEmpty(t testing.TB, dir string) {
+	t.Helper()
+	if names := entries(dir); len(names) > 0 {
+		t.Errorf("%s has %q", dir, names)
+	}
+}
+
+// onlySocket returns the socket below dir.
+func onlySocket(t testing.TB, dir string) (path string) {
+	t.Helper()
+	filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
+		if err == nil && e.Type() == os.ModeSocket {
+			path = p
+		}
+		return nil
+	})
+	if path == "" {
+		t.Fatalf("no socket below %s", dir)
+	}
+	return path
+}
+
+// In go-plugin a client that was started once answers with its old address for
+// ever.
+func TestDefectNoRestart(t *testing.T) {
+	t.Parallel()
+	r := newBench(t).trusted("alpha", conf{})
+	first := mustAsk(t, r, "alpha", "pid", "")
+	if _, err := ask(t.Context(), r, "acme", "alpha", "die", ""); err == nil {
+		t.Error("no error of a call that dies twice")
+	}
+	r.Reset("alpha")
+	if again := mustAsk(t, r, "alpha", "pid", ""); again == first {
+		t.Error("the dead process answers")
+	}
+	if p := programOf(t, r, "alpha"); p.Restarts == 0 || p.State != Trusted {
+		t.Errorf("after a crash and a good start: %+v", p)
+	}
+}
+
+// In go-plugin a host takes answers of 2 GiB.
+func TestDefectUnboundedAnswer(t *testing.T) {
+	t.Parallel()
+	r := newBench(t).trusted("alpha", conf{Answer: "huge"})
+	_, err := ask(t.Context(), r, "acme", "alpha", "", "")
+	wantError(t, err, "more than 4 MiB")
+}
+
+// In go-plugin the broker, which nobody uses here, lets a plugin fill the host's
+// memory.
+func TestDefectBroker(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.install("alpha", conf{})
+	r := b.open()
+	f, err := r.findProgram("alpha")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := r.album.make(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := r.launch(t.Context(), "alpha", i, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.discard()
+	defer p.stop()
+	if strings.Contains(stacks(), "gRPCBrokerClientImpl") {
+		t.Error("the broker's stream is open")
+	}
+}
