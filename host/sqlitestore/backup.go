@@ -25,15 +25,25 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("sqlitestore: %w", err)
 	}
-	err = s.read(ctx, func(context.Context) error {
-		_, err := s.readers.ExecContext(ctx, `VACUUM INTO $1`, path)
-		return err
-	})
-	if err != nil {
+	if err := s.copyTo(ctx, path); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	syncFolder(filepath.Dir(path))
 	return nil
+}
+
+// copyTo needs a connection of its own: a reader may not write, not even to
+// another file, and the writer would keep others waiting.
+func (s *Store) copyTo(ctx context.Context, path string) error {
+	own, err := pool(s.path, 1, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = own.Close() }()
+	return s.read(ctx, func(context.Context) error {
+		_, err := own.ExecContext(ctx, `VACUUM INTO $1`, path)
+		return err
+	})
 }
 
 // Check reads the whole file and reports what is damaged in it.

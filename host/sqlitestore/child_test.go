@@ -31,6 +31,7 @@ var roles = map[string]func(path string) error{
 	"find":  findCanaries,
 	"lock":  lockUntilAsked,
 	"read":  readUntilAsked,
+	"echo":  echoRecords,
 }
 
 func beChild(role string) int {

@@ -18,7 +18,7 @@ func (s *Store) erase(ctx context.Context) error {
 	if s.erased.Load() == s.deletions.Load() {
 		return nil
 	}
-	return s.explain(s.withWriter(ctx, func(ctx context.Context, conn *sql.Conn) error {
+	return s.withWriter(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		deletions := s.deletions.Load()
 		if s.erased.Load() == deletions {
 			return nil
@@ -29,5 +29,5 @@ func (s *Store) erase(ctx context.Context) error {
 			s.erased.Store(deletions)
 		}
 		return err
-	}))
+	})
 }

@@ -77,7 +77,7 @@ func createFile(path string) (string, error) {
 		return "", fmt.Errorf("sqlitestore: %w", err)
 	}
 	if err := createFolder(filepath.Dir(path)); err != nil {
-		return "", err
+		return "", fmt.Errorf("sqlitestore: %s: %w", path, err)
 	}
 	creating.Lock()
 	defer creating.Unlock()
@@ -91,6 +91,8 @@ func createFile(path string) (string, error) {
 	return path, file.Close()
 }
 
+const smallestPage = 512 // of any SQLite file
+
 func isFile(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -98,6 +100,9 @@ func isFile(path string) error {
 	}
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("sqlitestore: %s is no file: name a file in it or beside it", path)
+	}
+	if n := info.Size(); n > 0 && n < smallestPage { // SQLite would write over a single byte
+		return fmt.Errorf("sqlitestore: %s is no SQLite file: it has %d bytes, too few for one; name another", path, n)
 	}
 	return nil
 }
@@ -111,12 +116,12 @@ func createFolder(dir string) error {
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("sqlitestore: the folder above %s does not exist: make it, or correct the path", dir)
+		return errors.New("the folder that should hold its folder does not exist: make it, or correct the path")
 	}
 	if info, statErr := os.Stat(dir); statErr == nil && info.IsDir() {
 		return nil // such as a mounted one, in a folder that is read-only
 	}
-	return fmt.Errorf("sqlitestore: the folder %s is missing and cannot be made; make it with the permissions 0700: %w", dir, err)
+	return fmt.Errorf("its folder is missing and cannot be made; make it with the permissions 0700: %w", err)
 }
 
 // syncFolder makes a new folder survive the loss of power. SQLite does so for

@@ -97,7 +97,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, s.explain(err)
 	}
 	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(s.explain(err), s.Close())
+		_ = s.closePools()
+		return nil, s.explain(err)
 	}
 	return s, nil
 }
@@ -146,14 +147,15 @@ func (s *Store) Path() string { return s.path }
 // Close releases the file, once the calls under way have ended. The last
 // process to close it leaves one file behind.
 func (s *Store) Close() error {
+	return s.explain(errors.Join(s.erase(context.Background()), s.closePools()))
+}
+
+func (s *Store) closePools() error {
 	var errs []error
-	if s.readers != nil {
-		errs = append(errs, s.erase(context.Background()))
-	}
 	for _, pool := range []*sql.DB{s.readers, s.writer} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
 		}
 	}
-	return s.explain(errors.Join(errs...))
+	return errors.Join(errs...)
 }
