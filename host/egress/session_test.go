@@ -150,6 +150,7 @@ func TestSmuggling(t *testing.T) {
 		"space before the colon": "POST / HTTP/1.1\r\n" + host + "Content-Length : 5\r\n\r\nabcde",
 		"folded header":          "GET / HTTP/1.1\r\n" + host + "X: a\r\n b\r\n\r\n",
 		"bare line feed":         "GET / HTTP/1.1\n" + strings.ReplaceAll(host, "\r", "") + "\n",
+		"bare line feed first":   "POST / HTTP/1.1\nContent-Length: 5\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"bare line feed inside":  "GET / HTTP/1.1\r\n" + host + "X: a\nTransfer-Encoding: chunked\r\n\r\n",
 		"bare carriage return":   "GET / HTTP/1.1\r\n" + host + "X: a\rb\r\n\r\n",
 		"NUL":                    "GET / HTTP/1.1\r\n" + host + "X: a\x00b\r\n\r\n",
@@ -338,7 +339,11 @@ func TestPluginHangsUp(t *testing.T) {
 		resp.Body.Close()
 		t.Error("got an answer")
 	}
-	<-aborted
+	select {
+	case <-aborted:
+	case <-time.After(10 * time.Second):
+		t.Error("the service is still asked")
+	}
 }
 
 // The service answers before it has the whole request, and wants no more of it.
@@ -410,7 +415,9 @@ func TestHopsEnd(t *testing.T) {
 	t.Parallel()
 	var seen http.Header
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen = r.Header.Clone()
+		if seen = r.Header.Clone(); r.Close {
+			t.Error("the host's connection ends with the plugin's")
+		}
 		w.Header().Set("Connection", "X-Hop")
 		w.Header().Set("X-Hop", "1")
 		w.Header().Set("Keep-Alive", "timeout=5")
@@ -429,5 +436,22 @@ func TestHopsEnd(t *testing.T) {
 	}
 	if strings.Contains(answer, "X-Hop") || strings.Contains(answer, "Keep-Alive") || !strings.Contains(answer, "\r\nConnection: close\r\n") {
 		t.Errorf("got %q, want nothing of the host's connection, and the end of the plugin's", answer)
+	}
+}
+
+// HTTP/1.1 has room for a trailer only after chunks.
+func TestTrailerWithLength(t *testing.T) {
+	t.Parallel()
+	addr, roots := serveTLS(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Sum")
+		w.Header().Set("Content-Length", "2")
+		io.WriteString(w, "ok")
+		w.Header().Set("X-Sum", "1")
+	}, nil)
+	w := newWay(t, newGuard(t, egress.Config{Routes: map[string]string{"https://example.com": addr}, RootCAs: roots}))
+	w.call("c", "https://example.com")
+	answer := exchange(t, w, "https://example.com", "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n")
+	if !strings.HasSuffix(answer, "\r\n\r\nok") || strings.Contains(answer, "X-Sum") {
+		t.Errorf("got %q, want ok without a trailer", answer)
 	}
 }

@@ -105,10 +105,14 @@ func TestSpliceEndsWithItsCall(t *testing.T) {
 // A service that is gone takes the plugin's connection with it.
 func TestSpliceEndsWithTheService(t *testing.T) {
 	t.Parallel()
-	origin := serveTCP(t, func(c *net.TCPConn) { c.SetLinger(0) }) // a reset
+	origin := serveTCP(t, func(c *net.TCPConn) {
+		c.Read(make([]byte, 1))
+		c.SetLinger(0) // a reset
+	})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
 	w.call("c", origin)
 	conn, br := w.open("c", origin)
+	io.WriteString(conn, "x")
 	if _, err := br.ReadByte(); err == nil {
 		t.Error("there is something to read")
 	}
