@@ -74,7 +74,7 @@ func (p *program) openStore(ctx context.Context, u use) (host.Store, *sealer.Key
 	if err := os.MkdirAll(p.data, 0o700); err != nil {
 		return nil, nil, setup(err, "choose another data folder with --data")
 	}
-	keys, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, Create: !there, Announce: func(s string) { p.note("%s", s) }})
+	keys, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, Create: !there, Announce: p.announceKey})
 	if errors.Is(err, sealer.ErrNoKeyFile) {
 		return nil, nil, setup(err, "restore "+p.key+" from its backup: without it nobody can open "+p.store)
 	}
@@ -97,8 +97,18 @@ func exists(path string) (bool, error) {
 	return err == nil, err
 }
 
+// announceKey tells the operator of a key that was made.
+func (p *program) announceKey(sentence string) {
+	if !p.quiet {
+		p.note("%s", sentence)
+	}
+}
+
 // warn says loudly what weakens the host.
 func (p *program) warn() {
+	if p.quiet {
+		return
+	}
 	if p.dev {
 		p.note("warning: --dev runs every plugin, trusted or not")
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,15 +16,29 @@ import (
 	"golang.org/x/term"
 )
 
-// print prints a result: v as JSON, or else what text writes, with its columns
-// (which tabs separate) aligned.
+// print prints a result: v as JSON, or else what text writes, aligned.
 func (p *program) print(v any, text func(w io.Writer)) error {
 	if p.json {
 		return p.encode(v)
 	}
-	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	return aligned(p.out, text)
+}
+
+// aligned writes what text writes, with its columns (which tabs separate)
+// aligned, and without spaces at the ends of lines.
+func aligned(out io.Writer, text func(w io.Writer)) error {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	text(w)
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(b.String()) {
+		if _, err := io.WriteString(out, strings.TrimRight(line, " \n")+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // encode prints one JSON document.
@@ -39,7 +54,7 @@ func row(w io.Writer, cells ...string) {
 	for i, c := range cells {
 		cells[i] = visible(c)
 	}
-	fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	fmt.Fprintln(w, strings.Join(cells, "\t"))
 }
 
 // note tells the person something that is no result.

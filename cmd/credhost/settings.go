@@ -33,6 +33,7 @@ type settings struct {
 
 	json     bool
 	logLevel level
+	quiet    bool // no warnings of what the settings allow
 }
 
 // flags defines the flags of all commands.
