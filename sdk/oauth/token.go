@@ -86,12 +86,15 @@ func Restore(kept []byte) (Token, error) {
 	if len(kept) == 0 {
 		return Token{}, sdk.Errorf(sdk.Denied, "not connected yet: connect first")
 	}
+	var form struct {
+		Version int `json:"v"`
+	}
+	if json.Unmarshal(kept, &form) == nil && form.Version > stateVersion {
+		return Token{}, sdk.Errorf(sdk.Unavailable, "the kept state is of a newer version of the plugin: use that")
+	}
 	var s state
 	if json.Unmarshal(kept, &s) != nil || s.Version < 1 {
 		return Token{}, sdk.Errorf(sdk.Internal, "the kept state is not one of package oauth")
-	}
-	if s.Version > stateVersion {
-		return Token{}, sdk.Errorf(sdk.Unavailable, "the kept state is of a newer version of the plugin: use that")
 	}
 	return Token{RefreshToken: s.RefreshToken, Kept: s.Kept}, nil
 }
