@@ -3,11 +3,16 @@
 // Command embed is the smallest automation engine: it keeps one credential of
 // the type that examples/apikey teaches, tests it, and makes a request with it.
 // It never sees what the request carries.
+//
+//	go build -o plugins/credhost-plugin-acme ./examples/apikey
+//	credhost plugin trust acme --plugins plugins
+//	ACME_KEY=… go run ./examples/embed plugins https://api.acme.example
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"os"
 
@@ -21,41 +26,29 @@ func main() {
 	if len(os.Args) != 3 {
 		log.Fatal("usage: ACME_KEY=… embed PLUGIN-FOLDER ACME-URL")
 	}
-	if err := run(context.Background(), os.Args[1], os.Args[2]); err != nil {
-		log.Fatal(err)
-	}
+	run(context.Background(), host.Config{Plugins: os.Args[1:2]}, os.Args[2], os.Getenv("ACME_KEY"), os.Stdout)
 }
 
-func run(ctx context.Context, plugins, url string) error {
-	store, err := sqlitestore.Open(ctx, "credhost.db")
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, cfg host.Config, url, key string, out io.Writer) {
+	store := must(sqlitestore.Open(ctx, sqlitestore.Config{Path: "credhost.db"}))
 	defer store.Close()
-	keys, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: "credhost.key", Create: true})
-	if err != nil {
-		return err
-	}
-	h, err := host.Open(ctx, host.Config{Plugins: []string{plugins}, Store: store, Sealer: sealer.New(keys)})
-	if err != nil {
-		return err
-	}
+	keys := must(sealer.OpenFile(ctx, sealer.FileConfig{Path: "credhost.key", Create: true}))
+	cfg.Store, cfg.Sealer = store, sealer.New(keys) // cfg.Plugins names the folders to look in
+	h := must(host.Open(ctx, cfg))
 	defer h.Close()
 
-	ws := h.Workspace("acme")
-	id, err := ws.Create(ctx, "acme", sdk.Values{"baseUrl": url, "apiKey": os.Getenv("ACME_KEY")})
-	if err != nil {
-		return err
-	}
-	verdict, err := ws.Test(ctx, id)
-	if err != nil {
-		return err
-	}
-	resp, err := ws.Client(id).Get(url + "/v1/things")
-	if err != nil {
-		return err
-	}
+	ws := h.Workspace("acme") // every call is a tenant's; another tenant's credentials do not exist
+	id := must(ws.Create(ctx, "acme", sdk.Values{"baseUrl": url, "apiKey": key}))
+	verdict := must(ws.Test(ctx, id))
+	resp := must(ws.Client(id).Get(url + "/v1/things")) // carries the key, and shows it to nobody
 	defer resp.Body.Close()
-	fmt.Println(verdict.Outcome, resp.Status)
-	return nil
+	fmt.Fprintln(out, verdict.Outcome, resp.Status)
+}
+
+// must returns v, or ends the program with what went wrong and what to do.
+func must[T any](v T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return v
 }
