@@ -14,8 +14,8 @@ import (
 )
 
 // errAddress is what a dial fails with when the policy refuses the address.
-// Which address it was stays here: a private name's address is not for whoever
-// made the host look it up.
+// Which address it was is for the operator's log alone, as the cause of what is
+// said: where a private name leads is not for whoever made the host look it up.
 var errAddress = errors.New("the address is private or special")
 
 // metadata are the addresses at which clouds hand out the secrets of their
@@ -112,6 +112,7 @@ func isLocal(host string) bool {
 	return err == nil && addr.IsLoopback() || isLocalName(host)
 }
 
-func refusedAddress(origin string) error {
+// refusedAddress is what is said of every address that the policy refuses.
+func refusedAddress(origin string) *sdk.Error {
 	return sdk.Errorf(sdk.Invalid, "%s is at a private or special address, where nothing is sent unless the operator allows it: --allow-address CIDR (egress.Config.Allow)", origin)
 }

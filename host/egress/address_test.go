@@ -3,6 +3,7 @@
 package egress_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/netip"
@@ -167,6 +168,9 @@ func TestRebinding(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "127.0.0.2") {
 		t.Errorf("%q tells what the name resolved to", err)
+	}
+	if cause := errors.Unwrap(err); cause == nil || !strings.Contains(cause.Error(), "127.0.0.2") && !strings.Contains(cause.Error(), "::1") {
+		t.Errorf("the cause is %v, which does not tell an operator what to allow", cause)
 	}
 }
 

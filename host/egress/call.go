@@ -4,8 +4,8 @@ package egress
 
 import (
 	"context"
-	"errors"
 	"net"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/credhost/credhost/sdk"
@@ -14,6 +14,12 @@ import (
 // A Policy says what one call may reach.
 type Policy struct {
 	Origins []string // patterns, as in [sdk.MatchOrigin]; none: nothing
+
+	// Through, if not nil, gets the HTTP requests that a plugin makes on a
+	// socket, in place of the guard. It is for hosts that write down what a
+	// service answers before the plugin sees it: theirs wraps the guard, which
+	// checks as ever.
+	Through http.RoundTripper
 }
 
 func (p Policy) allows(origin string) bool { return sdk.MatchOrigin(p.Origins, origin) }
@@ -61,8 +67,8 @@ func closeWith(c *Call, conn net.Conn) (stop func() bool) {
 	return context.AfterFunc(c.ctx, func() { conn.Close() })
 }
 
-// errTraffic ends a connection of a call that has sent and received enough.
-var errTraffic = errors.New("the call has sent and received all that it may (egress.Config.MaxTraffic)")
+// errTraffic ends the connections of a call that has sent and received enough.
+var errTraffic = sdk.Errorf(sdk.Internal, "the call has sent and received all that it may (egress.Config.MaxTraffic)")
 
 // A metered connection counts what a call sends and receives.
 type metered struct {

@@ -115,8 +115,9 @@ func (g *Guard) Close() error {
 // followed and nothing is decompressed. If r's context has a [Policy], it must
 // allow r's origin.
 //
-// Of a request that is not safe to repeat (RFC 9110, section 9.2.1), no byte
-// is sent twice.
+// A request that is not safe to repeat (RFC 9110, section 9.2.1) is given to
+// the service at most once: it is sent again only if nothing of it had left, or
+// if the service said, in HTTP/2, that it had not looked at it.
 func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	origin, err := g.permit(r)
 	if err != nil {

@@ -66,11 +66,16 @@ func (s *session) answer(r *http.Request) bool {
 // exchange sends r and writes back what comes. An error means that nothing has
 // been written.
 func (s *session) exchange(r *http.Request) (again bool, err error) {
-	resp, err := s.guard.RoundTrip(r)
+	var through http.RoundTripper = s.guard
+	if t := s.call.policy.Through; t != nil {
+		through = t
+	}
+	resp, err := through.RoundTrip(r)
 	if err != nil {
 		return false, err
 	}
 	defer resp.Body.Close()
+	resp.Request = r
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return false, sdk.Errorf(sdk.Unavailable, "%s answered in another protocol than HTTP", s.origin)
 	}
@@ -94,8 +99,6 @@ func (s *session) shape(resp *http.Response) {
 	resp.TransferEncoding = nil
 	if resp.ContentLength < 0 && resp.Request.Method != http.MethodHead {
 		resp.TransferEncoding = []string{"chunked"}
-	} else {
-		resp.Trailer = nil
 	}
 	resp.Body = &limited{body: resp.Body, left: s.guard.config.MaxAnswer, over: s.tooMuch(), before: s.bw.Flush}
 }

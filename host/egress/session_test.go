@@ -455,3 +455,41 @@ func TestTrailerWithLength(t *testing.T) {
 		t.Errorf("got %q, want ok without a trailer", answer)
 	}
 }
+
+// A host may put itself between the plugin and the guard, and answer itself.
+func TestThrough(t *testing.T) {
+	t.Parallel()
+	served := 0
+	origin := serve(t, func(w http.ResponseWriter, _ *http.Request) { served++; io.WriteString(w, "fresh") })
+	g := newGuard(t, egress.Config{Allow: loopback})
+	w := newWay(t, g)
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	w.calls["c"] = egress.NewCall(ctx, egress.Policy{Origins: []string{origin}, Through: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if p, ok := egress.PolicyFrom(r.Context()); !ok || len(p.Origins) != 1 {
+			t.Error("the request's context is not the call's")
+		}
+		if r.URL.Path == "/journalled" {
+			return &http.Response{StatusCode: http.StatusOK, ContentLength: 4, Body: io.NopCloser(strings.NewReader("kept"))}, nil
+		}
+		return g.RoundTrip(r)
+	})})
+	for path, want := range map[string]string{"/journalled": "kept", "/": "fresh"} {
+		resp, err := w.client("c").Post(origin+path, "text/plain", strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(body) != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", path, body, err, want)
+		}
+	}
+	if served != 1 {
+		t.Errorf("the service was asked %d times, want 1", served)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

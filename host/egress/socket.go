@@ -37,9 +37,10 @@ const (
 // speaks HTTP/1.1 with it, and one to a tcp origin whatever it likes. When the
 // call ends, the connection ends.
 //
-// A request that fails on its way is answered with the status 502, the header
-// "Credhost-Egress: no CODE MESSAGE" and the end of the connection. No answer
-// of a service has this header.
+// A request that fails on its way is answered with the status 502, the headers
+// "Credhost-Call: CALL" and "Credhost-Egress: no CODE MESSAGE", in this order
+// and before all others, and the end of the connection. No answer of a service
+// has these headers.
 func (g *Guard) Serve(l net.Listener, find func(id string) (*Call, bool)) error {
 	s := &socket{guard: g, find: find, conns: make(map[net.Conn]bool)}
 	defer s.end()
@@ -169,6 +170,9 @@ func (s *socket) admit(id, origin string) (*Call, error) {
 	}
 	if err := s.guard.Check(origin); err != nil {
 		return nil, err
+	}
+	if call.moved.Load() > s.guard.config.MaxTraffic {
+		return nil, errTraffic
 	}
 	if limit := s.guard.config.MaxConns; call.conns.Add(1) > int64(limit) {
 		call.conns.Add(-1)

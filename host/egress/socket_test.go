@@ -354,6 +354,8 @@ func TestTrafficOfACallIsBounded(t *testing.T) {
 			t.Errorf("answer %d: got %v, want success=%v", n, err, want)
 		}
 	}
+	_, err := w.dial(t.Context(), "c", origin)
+	refused(t, err, sdk.Internal, "egress.Config.MaxTraffic")
 }
 
 // zeros never ends.

@@ -115,7 +115,7 @@ func explain(ctx context.Context, origin string, err error) error {
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, errAddress):
-		return refusedAddress(origin)
+		return refusedAddress(origin).Because(err)
 	case errors.As(err, &name) && name.IsNotFound:
 		text = "%s has no address: check how it is spelt"
 	case errors.As(err, &authority):
