@@ -4,6 +4,7 @@ package egress
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -35,21 +36,19 @@ var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // addresses decides which addresses may be connected to.
 type addresses struct {
+	allow   []netip.Prefix
 	special *ssrf.Guardian
-	single  []netip.Addr // those that the operator allows by themselves
+	own     *own
 }
 
 func newAddresses(allow []netip.Prefix) addresses {
-	var a addresses
+	a := addresses{allow: allow, own: &own{list: net.InterfaceAddrs}}
 	var v4, v6 []netip.Prefix
 	for _, p := range allow {
 		if p.Addr().Is4() {
 			v4 = append(v4, p)
 		} else {
 			v6 = append(v6, p)
-		}
-		if p.IsSingleIP() {
-			a.single = append(a.single, p.Addr())
 		}
 	}
 	a.special = ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
@@ -59,16 +58,15 @@ func newAddresses(allow []netip.Prefix) addresses {
 // check returns errAddress if addr may not be connected to.
 func (a addresses) check(addr netip.Addr) error {
 	switch {
-	case slices.Contains(metadata, addr):
-		if slices.Contains(a.single, addr) {
-			return nil
-		}
-		return errAddress
 	case !addr.IsValid() || addr.Is4In6() || addr.Zone() != "" || a.special.SafeAddr(addr) != nil:
+		return errAddress
+	case slices.Contains(metadata, addr) && !slices.Contains(a.allow, netip.PrefixFrom(addr, addr.BitLen())):
 		return errAddress
 	case nat64.Contains(addr):
 		b := addr.As16()
 		return a.check(netip.AddrFrom4([4]byte(b[12:])))
+	case a.own.has(addr) && !slices.ContainsFunc(a.allow, func(p netip.Prefix) bool { return p.Contains(addr) }):
+		return errAddress
 	}
 	return nil
 }

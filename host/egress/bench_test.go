@@ -80,11 +80,11 @@ func BenchmarkEgress(b *testing.B) {
 			origin = "https://" + addr
 		}
 		w := newWay(b, newGuard(b, egress.Config{Allow: loopback, RootCAs: roots}))
-		w.call("c", origin)
+		w.call(call1, origin)
 		// A connection of the socket belongs to one call, and most calls make
 		// one request: so it is opened anew for each.
 		b.Run("anew", func(b *testing.B) {
-			client := w.client("c")
+			client := w.client(call1)
 			client.Transport.(*http.Transport).DisableKeepAlives = true
 			askToken(b, client, origin)
 			for b.Loop() {
@@ -92,7 +92,7 @@ func BenchmarkEgress(b *testing.B) {
 			}
 		})
 		b.Run("kept", func(b *testing.B) {
-			client := w.client("c")
+			client := w.client(call1)
 			askToken(b, client, origin)
 			for b.Loop() {
 				askToken(b, client, origin)

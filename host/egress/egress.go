@@ -29,8 +29,9 @@ import (
 // Config configures a [Guard]. The zero value is a strict one.
 type Config struct {
 	// Allow are private and special addresses that may be reached; nil: public
-	// addresses only. The addresses at which clouds hand out the secrets of
-	// their machines are allowed only by a prefix of that one address.
+	// addresses only, and none of this machine's own. The addresses at which
+	// clouds hand out the secrets of their machines are allowed only by a
+	// prefix of that one address.
 	Allow []netip.Prefix
 
 	// AllowHTTP allows http:// to hosts other than this machine.

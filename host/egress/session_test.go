@@ -26,7 +26,7 @@ import (
 // the end of the connection.
 func exchange(t *testing.T, w *way, origin, request string) string {
 	t.Helper()
-	conn, br := w.open("c", origin)
+	conn, br := w.open(call1, origin)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
@@ -51,8 +51,8 @@ func TestOrdinaryRequests(t *testing.T) {
 		io.WriteString(w, "the answer")
 	}, nil)
 	w := newWay(t, newGuard(t, egress.Config{Routes: map[string]string{"https://example.com": addr}, RootCAs: roots}))
-	w.call("c", "https://example.com")
-	client := w.client("c")
+	w.call(call1, "https://example.com")
+	client := w.client(call1)
 	for _, method := range []string{"POST", "GET", "HEAD", "DELETE", "POST"} { // on one connection
 		body, want := io.Reader(nil), method+" example.com /a%2Fb;c?q=%zz&x=+"
 		if method == "POST" {
@@ -87,7 +87,7 @@ func TestTargetsAreNotSpeltAnew(t *testing.T) {
 	var seen string
 	origin := serve(t, func(_ http.ResponseWriter, r *http.Request) { seen = r.RequestURI })
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	w.call("c", origin)
+	w.call(call1, origin)
 	host := strings.TrimPrefix(origin, "http://")
 	for _, target := range []string{
 		"/", "/?", "/a?", "/a//b", "//a", "//a/b?c", "/%41%2f%2F", "/a%20b", "/a+b", "/é", "/%C3%A9", `/{id}/"q"/<x>/|/^`, "/a;b=c,d",
@@ -124,7 +124,7 @@ func TestSmuggling(t *testing.T) {
 	reached := make(chan string, 100)
 	origin := serve(t, func(_ http.ResponseWriter, r *http.Request) { reached <- r.RequestURI })
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback, MaxConns: 100}))
-	w.call("c", origin)
+	w.call(call1, origin)
 	host := "Host: " + strings.TrimPrefix(origin, "http://") + "\r\n"
 	for name, request := range map[string]string{
 		"another host":           "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
@@ -167,7 +167,7 @@ func TestSmuggling(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := exchange(t, w, origin, request)
-			if !strings.HasPrefix(answer, "HTTP/1.1 502 Bad Gateway\r\nCredhost-Call: c\r\nCredhost-Egress: no internal the ") {
+			if !strings.HasPrefix(answer, "HTTP/1.1 502 Bad Gateway\r\nCredhost-Call: "+call1+"\r\nCredhost-Egress: no internal the ") {
 				t.Errorf("got %.200q, want a refusal", answer)
 			}
 			select {
@@ -190,7 +190,7 @@ func TestFailuresReachThePlugin(t *testing.T) {
 		}),
 	})
 	w := newWay(t, g)
-	w.call("c", "https://private.example", "https://nowhere.example", "http://127.0.0.1:1", big)
+	w.call(call1, "https://private.example", "https://nowhere.example", "http://127.0.0.1:1", big)
 	for _, test := range []struct {
 		url   string
 		body  io.Reader
@@ -210,7 +210,7 @@ func TestFailuresReachThePlugin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := w.client("c").Do(r)
+		resp, err := w.client(call1).Do(r)
 		if err == nil {
 			resp.Body.Close()
 			t.Errorf("%s: got %s", test.url, resp.Status)
@@ -234,8 +234,8 @@ func TestBigBodies(t *testing.T) {
 		w.Header().Set("X-Sum", fmt.Sprintf("%x", h.Sum(nil)))
 	}, nil)
 	w := newWay(t, newGuard(t, egress.Config{Routes: map[string]string{"https://example.com": addr}, RootCAs: roots}))
-	w.call("c", "https://example.com")
-	client := w.client("c")
+	w.call(call1, "https://example.com")
+	client := w.client(call1)
 	want := fmt.Sprintf("%x", sha256.Sum256(make([]byte, size)))
 	for name, body := range map[string]io.Reader{
 		"of known length": bytes.NewReader(make([]byte, size)),
@@ -262,8 +262,8 @@ func TestEndlessAnswers(t *testing.T) {
 	t.Parallel()
 	origin := serve(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(w, zeros{}) })
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback, MaxAnswer: 100 << 10}))
-	w.call("c", origin)
-	resp, err := w.client("c").Get(origin)
+	w.call(call1, origin)
+	resp, err := w.client(call1).Get(origin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,14 +291,14 @@ func TestStreaming(t *testing.T) {
 		}
 	})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	w.call("c", origin)
+	w.call(call1, origin)
 	body, feed := io.Pipe()
 	defer feed.Close()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origin, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := w.client("c").Do(r)
+	resp, err := w.client(call1).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,14 +328,14 @@ func TestPluginHangsUp(t *testing.T) {
 		aborted <- true
 	})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	w.call("c", origin)
+	w.call(call1, origin)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-started; cancel() }()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, origin, strings.NewReader("body"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp, err := w.client("c").Do(r); err == nil {
+	if resp, err := w.client(call1).Do(r); err == nil {
 		resp.Body.Close()
 		t.Error("got an answer")
 	}
@@ -353,7 +353,7 @@ func TestEarlyAnswer(t *testing.T) {
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 	})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	w.call("c", origin)
+	w.call(call1, origin)
 	host := strings.TrimPrefix(origin, "http://")
 	answer := exchange(t, w, origin, "POST / HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 1000))
 	if !strings.HasPrefix(answer, "HTTP/1.1 413 ") {
@@ -365,10 +365,10 @@ func TestExpectContinue(t *testing.T) {
 	t.Parallel()
 	origin := serve(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	w.call("c", origin)
+	w.call(call1, origin)
 	continued := false
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { continued = true }})
-	client := w.client("c")
+	client := w.client(call1)
 	client.Transport.(*http.Transport).ExpectContinueTimeout = time.Minute
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, origin, strings.NewReader("body"))
 	if err != nil {
@@ -390,8 +390,8 @@ func TestPluginsRequestsAreSentOnce(t *testing.T) {
 	t.Parallel()
 	origin, requests := once(t)
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback, IdleTimeout: time.Minute}))
-	w.call("c", origin)
-	client := w.client("c")
+	w.call(call1, origin)
+	client := w.client(call1)
 	resp, err := client.Get(origin + "/first")
 	if err != nil {
 		t.Fatal(err)
@@ -424,7 +424,7 @@ func TestHopsEnd(t *testing.T) {
 	}))
 	defer s.Close()
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	w.call("c", s.URL)
+	w.call(call1, s.URL)
 	u, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -449,7 +449,7 @@ func TestTrailerWithLength(t *testing.T) {
 		w.Header().Set("X-Sum", "1")
 	}, nil)
 	w := newWay(t, newGuard(t, egress.Config{Routes: map[string]string{"https://example.com": addr}, RootCAs: roots}))
-	w.call("c", "https://example.com")
+	w.call(call1, "https://example.com")
 	answer := exchange(t, w, "https://example.com", "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n")
 	if !strings.HasSuffix(answer, "\r\n\r\nok") || strings.Contains(answer, "X-Sum") {
 		t.Errorf("got %q, want ok without a trailer", answer)
@@ -465,7 +465,7 @@ func TestThrough(t *testing.T) {
 	w := newWay(t, g)
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
-	w.calls["c"] = egress.NewCall(ctx, egress.Policy{Origins: []string{origin}, Through: roundTrip(func(r *http.Request) (*http.Response, error) {
+	w.calls[call1] = egress.NewCall(ctx, egress.Policy{Origins: []string{origin}, Through: roundTrip(func(r *http.Request) (*http.Response, error) {
 		if p, ok := egress.PolicyFrom(r.Context()); !ok || len(p.Origins) != 1 {
 			t.Error("the request's context is not the call's")
 		}
@@ -475,7 +475,7 @@ func TestThrough(t *testing.T) {
 		return g.RoundTrip(r)
 	})})
 	for path, want := range map[string]string{"/journalled": "kept", "/": "fresh"} {
-		resp, err := w.client("c").Post(origin+path, "text/plain", strings.NewReader("body"))
+		resp, err := w.client(call1).Post(origin+path, "text/plain", strings.NewReader("body"))
 		if err != nil {
 			t.Fatal(err)
 		}

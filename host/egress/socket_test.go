@@ -4,7 +4,6 @@ package egress_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -18,8 +17,12 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/wire"
 	"github.com/credhost/credhost/sdk"
 )
+
+// call1 is the ID of most tests' only call.
+const call1 = "call-0123456789abcdef"
 
 // A way is a plugin's: a socket that a guard serves, and the live calls.
 type way struct {
@@ -93,49 +96,9 @@ func (w *way) open(id, origin string) (net.Conn, *bufio.Reader) {
 	return conn, br
 }
 
-// dial does what the Go half of the protocol does for a call.
+// dial dials as plugins do.
 func (w *way) dial(ctx context.Context, id, origin string) (net.Conn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", w.socket.Addr().String())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.WriteString(conn, id+" "+origin+"\n"); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	br := bufio.NewReaderSize(conn, 16)
-	line, err := br.ReadBytes('\n')
-	if err != nil || string(line) != "ok\n" {
-		conn.Close()
-		return nil, parseRefusal(string(line))
-	}
-	return &telling{Conn: conn, prefix: []byte("HTTP/1.1 502 Bad Gateway\r\nCredhost-Call: " + id + "\r\nCredhost-Egress: ")}, nil
-}
-
-// telling makes an error of the answer that says why a request was refused.
-// Nobody but the host knows the call's ID, so no service can write it.
-type telling struct {
-	net.Conn
-	prefix []byte
-}
-
-func (c *telling) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if rest, ok := bytes.CutPrefix(p[:n], c.prefix); ok {
-		line, _, _ := strings.Cut(string(rest), "\r\n")
-		return 0, parseRefusal(line)
-	}
-	return n, err
-}
-
-func parseRefusal(line string) error {
-	word, message, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "no "), " ")
-	e := &sdk.Error{Message: message}
-	if err := e.Code.UnmarshalText([]byte(word)); err != nil || !strings.HasPrefix(line, "no ") {
-		return errors.New("not a refusal: " + line)
-	}
-	return e
+	return wire.Dialer(w.socket.Addr().String(), id)(ctx, origin)
 }
 
 // client is net/http as a plugin has it during a call.
@@ -203,12 +166,12 @@ func TestConnectionsEndWithTheirCall(t *testing.T) {
 		aborted <- true
 	})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	_, end := w.call("c", origin)
+	_, end := w.call(call1, origin)
 	_, other := w.call("other", origin)
 	defer other()
-	_, idle := w.open("c", origin)
+	_, idle := w.open(call1, origin)
 	_, spared := w.open("other", origin)
-	busy, busyReader := w.open("c", origin)
+	busy, busyReader := w.open(call1, origin)
 	io.WriteString(busy, "GET / HTTP/1.1\r\nHost: "+strings.TrimPrefix(origin, "http://")+"\r\n\r\n")
 	<-waiting
 	end()
@@ -218,7 +181,7 @@ func TestConnectionsEndWithTheirCall(t *testing.T) {
 			t.Errorf("the %s connection: got %v, want the end", name, err)
 		}
 	}
-	if _, _, answer := w.raw("c " + origin + "\n"); !strings.HasPrefix(answer, "no internal") {
+	if _, _, answer := w.raw(call1 + " " + origin + "\n"); !strings.HasPrefix(answer, "no internal") {
 		t.Errorf("after its end the call got %q", answer)
 	}
 	other()
@@ -231,16 +194,16 @@ func TestConnectionsOfACallAreCounted(t *testing.T) {
 	t.Parallel()
 	origin := serve(t, func(http.ResponseWriter, *http.Request) {})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback, MaxConns: 2}))
-	_, end := w.call("c", origin)
+	_, end := w.call(call1, origin)
 	defer end()
-	first, _ := w.open("c", origin)
-	w.open("c", origin)
-	if _, _, answer := w.raw("c " + origin + "\n"); !strings.HasPrefix(answer, "no internal the call has 2 connections open") {
+	first, _ := w.open(call1, origin)
+	w.open(call1, origin)
+	if _, _, answer := w.raw(call1 + " " + origin + "\n"); !strings.HasPrefix(answer, "no internal the call has 2 connections open") {
 		t.Errorf("got %q, want a refusal", answer)
 	}
 	first.Close()
 	for answer := ""; answer != "ok\n"; { // as soon as the host has noticed
-		_, _, answer = w.raw("c " + origin + "\n")
+		_, _, answer = w.raw(call1 + " " + origin + "\n")
 	}
 }
 
@@ -322,7 +285,7 @@ func TestServeEnds(t *testing.T) {
 	served := make(chan error)
 	go func() { served <- g.Serve(l, func(string) (*egress.Call, bool) { return call, true }) }()
 	w := &way{t: t, socket: l}
-	_, br := w.open("c", origin)
+	_, br := w.open(call1, origin)
 	silent, err := net.Dial("unix", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -341,9 +304,9 @@ func TestTrafficOfACallIsBounded(t *testing.T) {
 	t.Parallel()
 	origin := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.Copy(w, io.LimitReader(zeros{}, 100<<10)) })
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback, MaxTraffic: 250 << 10}))
-	_, end := w.call("c", origin)
+	_, end := w.call(call1, origin)
 	defer end()
-	client := w.client("c")
+	client := w.client(call1)
 	for n := range 3 {
 		resp, err := client.Get(origin)
 		if err == nil {
@@ -354,7 +317,7 @@ func TestTrafficOfACallIsBounded(t *testing.T) {
 			t.Errorf("answer %d: got %v, want success=%v", n, err, want)
 		}
 	}
-	_, err := w.dial(t.Context(), "c", origin)
+	_, err := w.dial(t.Context(), call1, origin)
 	refused(t, err, sdk.Internal, "egress.Config.MaxTraffic")
 }
 

@@ -46,8 +46,8 @@ func TestSplice(t *testing.T) {
 		}
 	})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	call, _ := w.call("c", origin)
-	conn, br, answer := w.raw("c " + origin + "\n" + strings.Repeat("x", 10)) // some come before the answer
+	call, _ := w.call(call1, origin)
+	conn, br, answer := w.raw(call1 + " " + origin + "\n" + strings.Repeat("x", 10)) // some come before the answer
 	if answer != "ok\n" || !call.Used() {
 		t.Fatalf("got %q, want ok", answer)
 	}
@@ -66,18 +66,18 @@ func TestSpliceThatFails(t *testing.T) {
 		return map[string][]string{"private.example": {"10.0.0.1"}}[name]
 	})})
 	w := newWay(t, g)
-	w.call("c", "tcp://private.example:5432", "tcp://nowhere.example:5432", "tcp://127.0.0.1:1")
+	w.call(call1, "tcp://private.example:5432", "tcp://nowhere.example:5432", "tcp://127.0.0.1:1")
 	for origin, want := range map[string]string{
 		"tcp://private.example:5432": "no invalid tcp://private.example:5432 is at a private or special address",
 		"tcp://nowhere.example:5432": "no unavailable tcp://nowhere.example:5432 has no address",
 		"tcp://127.0.0.1:1":          "no unavailable tcp://127.0.0.1:1 could not be reached",
 		"tcp://evil.example:5432":    "no invalid tcp://evil.example:5432 is not an origin",
 	} {
-		if _, _, answer := w.raw("c " + origin + "\n"); !strings.HasPrefix(answer, want) {
+		if _, _, answer := w.raw(call1 + " " + origin + "\n"); !strings.HasPrefix(answer, want) {
 			t.Errorf("got %q, want %q", answer, want)
 		}
 	}
-	_, err := w.dial(t.Context(), "c", "tcp://private.example:5432")
+	_, err := w.dial(t.Context(), call1, "tcp://private.example:5432")
 	refused(t, err, sdk.Invalid, "--allow-address")
 }
 
@@ -90,8 +90,8 @@ func TestSpliceEndsWithItsCall(t *testing.T) {
 		ended <- err
 	})
 	w := newWay(t, newGuard(t, egress.Config{Routes: map[string]string{"tcp://db.example:5432": strings.TrimPrefix(origin, "tcp://")}}))
-	_, end := w.call("c", "tcp://db.example:5432")
-	_, br := w.open("c", "tcp://db.example:5432")
+	_, end := w.call(call1, "tcp://db.example:5432")
+	_, br := w.open(call1, "tcp://db.example:5432")
 	<-accepted
 	end()
 	if err := <-ended; err == nil {
@@ -110,8 +110,8 @@ func TestSpliceEndsWithTheService(t *testing.T) {
 		c.SetLinger(0) // a reset
 	})
 	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
-	w.call("c", origin)
-	conn, br := w.open("c", origin)
+	w.call(call1, origin)
+	conn, br := w.open(call1, origin)
 	io.WriteString(conn, "x")
 	if _, err := br.ReadByte(); err != io.EOF {
 		t.Errorf("got %v, want the end", err)
