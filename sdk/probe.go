@@ -19,7 +19,8 @@ import (
 const maxAnswer = 1 << 20
 
 // Probe sends a GET for rawURL with g and reports what the answer says about the
-// credential. If v is not nil, the answer must be JSON and is decoded into it.
+// credential. If v is not nil, the answer must be JSON and is decoded into it;
+// else it may be anything but a page of HTML.
 // It is what most implementations of [Tester] need; [Status] says which status
 // gives which code. Redirects are not followed: a grant must not leave its
 // origins.
@@ -41,8 +42,14 @@ func Send(r *http.Request, v any) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if err := Status(resp); err != nil || v == nil {
+	if err := Status(resp); err != nil {
 		return err
+	}
+	if isPage(resp.Header) {
+		return Errorf(Unavailable, "a page answers here, where the service was expected: check the address")
+	}
+	if v == nil {
+		return nil
 	}
 	body, err := readAnswer(resp)
 	if err != nil {
@@ -124,6 +131,13 @@ func withoutURL(err error) error {
 func isJSON(h http.Header) bool {
 	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
+}
+
+// isPage reports whether an answer is for people: a wrong address often leads
+// to a page, with a status of success.
+func isPage(h http.Header) bool {
+	t, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	return t == "text/html" || t == "application/xhtml+xml"
 }
 
 // Status returns nil for a 2xx answer; [Denied] for 401; [Forbidden] for 403;

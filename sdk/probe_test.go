@@ -113,9 +113,14 @@ func quotesNothing(t *testing.T, name string, err error) {
 
 func TestProbeWithoutAnAnswerToRead(t *testing.T) {
 	t.Parallel()
-	url, _ := service(t, 200, http.Header{"Content-Type": {"text/html"}}, strings.Repeat("x", 2<<20))
+	url, _ := service(t, 200, http.Header{"Content-Type": {"text/plain"}}, strings.Repeat("x", 2<<20))
 	if err := sdk.Probe(t.Context(), sdk.Grant{}, url, nil); err != nil {
 		t.Errorf("an answer that nobody reads gives %v", err)
+	}
+
+	page, _ := service(t, 200, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, "<html>"+canary)
+	if err := sdk.Probe(t.Context(), sdk.Grant{}, page, nil); !errors.Is(err, sdk.Unavailable) {
+		t.Errorf("a page where the service was expected gives %v", err)
 	}
 }
 
