@@ -146,6 +146,10 @@ type Store interface {
 // A Sealer encrypts what a store keeps. The associated data binds a ciphertext
 // to its record: Open refuses it with any other. Package sealer has one.
 type Sealer interface {
+	// Seal encrypts plaintext, which it does not keep.
 	Seal(ctx context.Context, plaintext, associated []byte) ([]byte, error)
+
+	// Open decrypts what Seal returned for the same associated data. Anything
+	// else is an error, never a wrong answer.
 	Open(ctx context.Context, sealed, associated []byte) ([]byte, error)
 }
