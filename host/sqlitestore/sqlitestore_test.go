@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/memstore"
 	"github.com/credhost/credhost/host/storetest"
 )
 
@@ -80,4 +81,13 @@ func get(t testing.TB, s *Store, id string) host.Record {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// What is simple cannot be wrong in the same way.
+func TestAgreesWithMemstore(t *testing.T) {
+	var now time.Time
+	storetest.Agree(t, suite, storetest.Suite{
+		Open: func(testing.TB) host.Store { return &memstore.Store{Now: func() time.Time { return now }} },
+		Pass: func(_ testing.TB, _ host.Store, d time.Duration) { now = now.Add(d) },
+	})
 }
