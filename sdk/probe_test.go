@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -162,6 +163,20 @@ func TestUnreachable(t *testing.T) {
 		quotesNothing(t, test.name, err)
 	}
 	quotesNothing(t, "a URL that does not parse", sdk.Probe(t.Context(), sdk.Grant{}, "http://[::1"+canary, nil))
+}
+
+// What the host refuses, and why, must reach the person. Not parallel: the
+// transport is that of the whole process, as the host's is.
+func TestRefusalsOfTheHost(t *testing.T) {
+	usual := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = usual })
+	refusal := sdk.Errorf(sdk.Forbidden, "https://example.com is no origin of this credential")
+	http.DefaultTransport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, fmt.Errorf("egress: %w", refusal)
+	}}
+	if err := sdk.Probe(t.Context(), sdk.Grant{}, "http://example.com/"+canary, nil); err != error(refusal) {
+		t.Errorf("the refusal becomes %#v", err)
+	}
 }
 
 func TestFetch(t *testing.T) {

@@ -200,7 +200,7 @@ func checkOrigins(t *testing.T, s sdk.Schema, full sdk.Values) {
 func TestProperties(t *testing.T) {
 	t.Parallel()
 	valid, complete := 0, 0
-	const rounds = 5000
+	const rounds = 2000
 	for seed := range uint64(rounds) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		s := randomSchema(r)

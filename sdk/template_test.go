@@ -107,6 +107,18 @@ func TestExpandRefusesHostileAnswers(t *testing.T) {
 	}
 }
 
+// Each answer may be right by itself, and the whole still be no host.
+func TestExpandOfWhatIsNoHost(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 63)
+	got, err := templated("https://api-{shop}.example.com").Expand(sdk.Values{"shop": long})
+	refusedFor(t, "a long label", long, "shop", got, err)
+	s := templated("https://example.com")
+	s.AnswerOrigins = []string{"https://api-{shop}.example.com"}
+	got, err = s.Expand(sdk.Values{"shop": long})
+	refusedFor(t, "a long label for answers", long, "shop", got, err)
+}
+
 func refusedFor(t *testing.T, template, answer, field string, got sdk.Origins, err error) {
 	t.Helper()
 	var e *sdk.Error
