@@ -94,7 +94,7 @@ fuzz: need-go ## run each fuzz target for FUZZTIME (30s, or 10000x for that many
 
 .PHONY: bench
 bench: need-go ## run the benchmarks and print what they reach as ratios
-	$(GO) test -run '^$$' -bench . ./internal/bench/...
+	$(GO) run ./internal/bench
 
 # --- generated files ----------------------------------------------------------
 

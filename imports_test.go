@@ -29,6 +29,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/wire", "sdk internal/wire/pluginv1", "go-plugin hclog grpc protobuf x/net"},
 	{"internal/wire/pluginv1", "", "grpc protobuf"},
 	{"internal/wire/protogen", "", "protocompile protobuf"},
+	{"internal/bench", "", ""},
 	{"internal/standin", "", ""},
 	{"internal/testplugin", "sdk sdk/oauth", ""},
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},

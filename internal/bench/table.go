@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// A metric is one number that one benchmark reports.
+type metric struct{ pkg, name, unit string }
+
+// format prints a value of the metric with its unit.
+func (m metric) format(v float64) string {
+	switch m.unit {
+	case "ns/op", "ns/call", "bare-ns/call":
+		return time.Duration(v).Round(roundTo(v)).String()
+	case "allocs/op":
+		return fmt.Sprintf("%.0f allocations", v)
+	case "ms", "more-ms", "bare-ms":
+		return fmt.Sprintf("%.2fms", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func roundTo(ns float64) time.Duration {
+	switch {
+	case ns < 10e3:
+		return 1
+	case ns < 10e6:
+		return 10 * time.Nanosecond
+	}
+	return 10 * time.Microsecond
+}
+
+// A row is one thing that credhost wants to reach.
+type row struct {
+	title         string
+	what, against metric
+	base          string // what against is, or why there is none
+	reach         string
+	reached       func(mine, base float64) bool
+}
+
+const (
+	host     = "github.com/credhost/credhost/host"
+	egress   = host + "/egress"
+	registry = host + "/registry"
+	sealer   = host + "/sealer"
+	wire     = "github.com/credhost/credhost/internal/wire"
+)
+
+func below(limit float64) func(float64, float64) bool {
+	return func(mine, _ float64) bool { return mine < limit }
+}
+
+func within(ratio float64) func(float64, float64) bool {
+	return func(mine, base float64) bool { return mine <= ratio*base }
+}
+
+func plus(more float64) func(float64, float64) bool {
+	return func(mine, base float64) bool { return mine <= base+more }
+}
+
+var table = []row{
+	{"authenticate a request, grant cached", metric{host, "Authenticate/cached", "ns/op"}, metric{host, "Authenticate/by-hand", "ns/op"},
+		"setting the header by hand", "under 300ns", below(300)},
+	{"the same, allocations", metric{host, "Authenticate/cached", "allocs/op"}, metric{host, "Authenticate/by-hand", "allocs/op"},
+		"setting the header by hand", "at most 2", below(2.5)},
+	{"the same", metric{host, "Authenticate/cached", "ns/op"}, metric{wire, "BareCall", "ns/op"},
+		"a bare call of a plugin", "500 times cheaper", within(1. / 500)},
+	{"a signature, over the wire", metric{wire, "Sign", "ns/op"}, metric{wire, "BareCall", "ns/op"},
+		"a bare call of the same size", "at most 1.15", within(1.15)},
+	{"a call, through the registry", metric{registry, "Call", "ns/call"}, metric{registry, "Call", "bare-ns/call"},
+		"the bare connection to the same process", "at most 1.15", within(1.15)},
+	{"a request that is signed, all of it", metric{host, "Sign", "ns/op"}, metric{wire, "BareCall", "ns/op"},
+		"a bare call of a plugin", "at most 1.5", within(1.5)},
+	{"first start of a plugin, hashed", metric{registry, "Start/first", "ms"}, metric{registry, "Start/first", "bare-ms"},
+		"bare go-plugin", "at most 25ms more", plus(25)},
+	{"restart of a plugin", metric{registry, "Start/restart", "ms"}, metric{registry, "Start/restart", "bare-ms"},
+		"bare go-plugin", "at most 6ms more", plus(6)},
+	{"open with 100 trusted plugins", metric{registry, "Open100", "ms"}, metric{}, "(no process started)", "under 50ms", below(50)},
+	{"a plugin's token request, http", metric{egress, "Egress/http/anew", "ns/op"}, metric{egress, "Direct/http", "ns/op"},
+		"direct", "at most 0.5ms more", plus(500e3)},
+	{"a plugin's token request, https", metric{egress, "Egress/https/anew", "ns/op"}, metric{egress, "Direct/https", "ns/op"},
+		"direct", "at most 0.5ms more", plus(500e3)},
+	{"seal a record of 300 bytes", metric{sealer, "Seal/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
+	{"open it", metric{sealer, "Open/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
+}
