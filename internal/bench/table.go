@@ -82,7 +82,7 @@ var table = []row{
 	{"open with 100 trusted plugins", metric{registry, "Open100", "ms"}, metric{}, "(no process started)", "under 50ms", below(50)},
 	{"a plugin's token request, http", metric{egress, "Egress/http/anew", "ns/op"}, metric{egress, "Direct/http", "ns/op"},
 		"direct", "at most 0.5ms more", plus(500e3)},
-	{"a plugin's token request, https", metric{egress, "Egress/https/anew", "ns/op"}, metric{egress, "Direct/https", "ns/op"},
+	{"a plugin's token request, https", metric{egress, "Egress/https2/anew", "ns/op"}, metric{egress, "Direct/https2", "ns/op"},
 		"direct", "at most 0.5ms more", plus(500e3)},
 	{"seal a record of 300 bytes", metric{sealer, "Seal/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
 	{"open it", metric{sealer, "Open/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
