@@ -24,16 +24,29 @@ import (
 // refuses what has no meaning; what has one, but a forbidden one, is for the
 // check functions.
 
+// toHeader puts all of h into four pieces of memory: a signature is asked for
+// with every request.
 func toHeader(h http.Header) []*pluginv1.Header {
 	if len(h) == 0 {
 		return nil
 	}
-	all := make([]*pluginv1.Header, 0, len(h))
-	for name, values := range h {
-		m := &pluginv1.Header{Name: name, Values: make([][]byte, len(values))}
-		for i, v := range values {
-			m.Values[i] = []byte(v)
+	count, size := 0, 0
+	for _, values := range h {
+		count += len(values)
+		for _, v := range values {
+			size += len(v)
 		}
+	}
+	all, messages := make([]*pluginv1.Header, 0, len(h)), make([]pluginv1.Header, len(h))
+	slices, text := make([][]byte, 0, count), make([]byte, 0, size)
+	for name, values := range h {
+		m := &messages[len(all)]
+		begin := len(slices)
+		for _, v := range values {
+			text = append(text, v...)
+			slices = append(slices, text[len(text)-len(v):])
+		}
+		m.Name, m.Values = name, slices[begin:len(slices):len(slices)]
 		all = append(all, m)
 	}
 	return all
@@ -43,17 +56,21 @@ func fromHeader(all []*pluginv1.Header) (http.Header, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	h := make(http.Header, len(all))
+	count := 0
+	for _, m := range all {
+		count += len(m.GetValues())
+	}
+	h, texts := make(http.Header, len(all)), make([]string, 0, count)
 	for i, m := range all {
 		name := http.CanonicalHeaderKey(m.GetName())
 		if h[name] != nil {
 			return nil, fmt.Errorf("header %d has the name of an earlier one", i+1)
 		}
-		values := make([]string, len(m.GetValues()))
-		for i, v := range m.GetValues() {
-			values[i] = string(v)
+		begin := len(texts)
+		for _, v := range m.GetValues() {
+			texts = append(texts, string(v))
 		}
-		h[name] = values
+		h[name] = texts[begin:len(texts):len(texts)]
 	}
 	return h, nil
 }

@@ -168,18 +168,20 @@ func dialFailed(t *testing.T, err error, code sdk.Code, want string) {
 // A dial ends with its context, and says so.
 func TestDialerEndsWithContext(t *testing.T) {
 	t.Parallel()
-	asked := make(chan bool)
-	socket := egress(t, func(conn net.Conn, _ string) {
+	asked, over := make(chan bool), make(chan bool)
+	socket := egress(t, func(net.Conn, string) {
 		asked <- true
-		io.Copy(io.Discard, conn) // until the plugin hangs up
+		<-over
 	})
+	defer close(over)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-asked
 		cancel()
 	}()
-	if _, err := Dialer(socket, callA)(ctx, "https://api.example.com"); err != context.Canceled {
-		t.Errorf("got %v", err)
+	began := time.Now()
+	if _, err := Dialer(socket, callA)(ctx, "https://api.example.com"); err != context.Canceled || time.Since(began) > EgressTimeout/2 {
+		t.Errorf("got %v after %v", err, time.Since(began))
 	}
 }
 

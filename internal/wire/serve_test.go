@@ -5,6 +5,7 @@ package wire
 import (
 	"bytes"
 	"context"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -58,6 +59,7 @@ func connect(t testing.TB, s *grpc.Server, register func(*grpc.Server)) *grpc.Cl
 	}
 	go s.Serve(l)
 	conn, err := grpc.NewClient("passthrough:plugin", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)), // as go-plugin does
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", l.Addr().String())
 		}))

@@ -93,9 +93,8 @@ func answer[A any](ctx context.Context, s *server, method string, q request, do 
 
 // online returns a context whose connections end with it.
 func (s *server) online(ctx context.Context, call string) context.Context {
-	dial := Dialer(s.egress, call)
 	return sdk.WithDialer(ctx, func(dialing context.Context, origin string) (net.Conn, error) {
-		conn, err := dial(dialing, origin)
+		conn, err := Dialer(s.egress, call)(dialing, origin)
 		if err == nil {
 			context.AfterFunc(ctx, func() { conn.Close() })
 		}

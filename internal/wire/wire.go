@@ -14,6 +14,7 @@ package wire
 import (
 	"context"
 	"io"
+	"runtime"
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
@@ -87,6 +88,9 @@ func NewServer(opts []grpc.ServerOption) *grpc.Server {
 		// A host may ask for signs of life as often as this; without the
 		// policy, gRPC would hang up on it.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		// Goroutines that stay need not grow their stacks for every call; when
+		// all are at work, a call gets one of its own.
+		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))),
 	}, opts...)...)
 }
 
