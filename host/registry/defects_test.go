@@ -284,22 +284,6 @@ func TestDefectStaleSockets(t *testing.T) {
 	wantEmpty(t, b.runtime)
 }
 
-func entries(dir string) []string {
-	all, _ := os.ReadDir(dir)
-	var names []string
-	for _, e := range all {
-		names = append(names, e.Name())
-	}
-	return names
-}
-
-func wantEmpty(t testing.TB, dir string) {
-	t.Helper()
-	if names := entries(dir); len(names) > 0 {
-		t.Errorf("%s has %q", dir, names)
-	}
-}
-
 // onlySocket returns the socket below dir.
 func onlySocket(t testing.TB, dir string) (path string) {
 	t.Helper()

@@ -17,16 +17,13 @@ const keepFactor = 10
 func (r *Registry) follow() {
 	tick := time.NewTicker(r.cfg.WatchTime)
 	defer tick.Stop()
-	seen := r.outlook()
 	for {
 		select {
 		case <-r.ctx.Done():
 			return
 		case <-tick.C:
 		}
-		now := r.outlook()
-		if !slices.Equal(now, seen) {
-			seen = now
+		if r.changed() {
 			r.log.Info("plugins or their lock file have changed")
 			if err := r.scan(r.ctx); err != nil && r.ctx.Err() == nil {
 				r.log.Error("the change is not followed", "err", err)
@@ -34,6 +31,13 @@ func (r *Registry) follow() {
 		}
 		r.sweep()
 	}
+}
+
+// changed reports whether a scan would see something else than the last one.
+func (r *Registry) changed() bool {
+	r.scanning.Lock()
+	defer r.scanning.Unlock()
+	return !slices.Equal(r.outlook(), r.seen)
 }
 
 // outlook is what changes when a scan would find something else.

@@ -231,6 +231,22 @@ func wantWords(t testing.TB, text string, words ...string) {
 	}
 }
 
+func entries(dir string) []string {
+	all, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func wantEmpty(t testing.TB, dir string) {
+	t.Helper()
+	if names := entries(dir); len(names) > 0 {
+		t.Errorf("%s has %q", dir, names)
+	}
+}
+
 // alive reports whether a process exists and is no zombie.
 func alive(pid string) bool {
 	status, err := os.ReadFile("/proc/" + pid + "/status")

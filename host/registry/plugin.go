@@ -73,13 +73,31 @@ func (f *facade) do(ctx context.Context, c call) error {
 	if again && limited.Err() == nil {
 		_, err = f.try(limited, s, v, t, c)
 	}
-	if err == nil || ctx.Err() == nil && limited.Err() == nil {
-		return err
-	}
-	if ctx.Err() != nil {
+	var said *sdk.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.As(err, &said), !timedOut(limited, err):
+		return err
+	case !sooner(limited, ctx):
+		return context.DeadlineExceeded
 	}
 	return sdk.Errorf(sdk.Unavailable, "plugin %s did not answer within %s: try again", f.Program, f.r.cfg.CallTimeout).Because(err)
+}
+
+// timedOut reports whether the time of a call was up. GRPC's clock may be
+// ahead of ctx's.
+func timedOut(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// sooner reports whether the deadline of a comes before that of b.
+func sooner(a, b context.Context) bool {
+	at, _ := a.Deadline()
+	bt, ok := b.Deadline()
+	return !ok || at.Before(bt)
 }
 
 // current returns the version of the program that is trusted now. Answers for
@@ -114,7 +132,7 @@ func (f *facade) try(ctx context.Context, s *slot, v *version, t wire.Type, c ca
 	switch {
 	case errors.Is(err, wire.ErrGone):
 		return c.safe || !out.Used(), p.died(err)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case timedOut(ctx, err):
 		f.r.spawn(p.check)
 	}
 	return false, err

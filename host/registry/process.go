@@ -109,22 +109,28 @@ func (p *process) config(cfg Config) *plugin.ClientConfig {
 		SyncStderr:       p.printf[1],
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
-			grpc.WithUnaryInterceptor(withDeadline),
+			grpc.WithUnaryInterceptor(p.invoke),
 			grpc.WithStreamInterceptor(withoutBroker),
 			grpc.WithDisableServiceConfig(),
 		},
 	}
 }
 
-// withDeadline gives a deadline to calls that have none: those with which
-// go-plugin pings a plugin, and tells it to end.
-func withDeadline(ctx context.Context, method string, q, a any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+// invoke makes a call, with a deadline if it has none: those have none with
+// which go-plugin pings a plugin, and tells it to end. When the process is gone
+// its connection is closed, and gRPC may know no better than that the call was
+// given up.
+func (p *process) invoke(ctx context.Context, method string, q, a any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, controlTimeout)
 		defer cancel()
 	}
-	return invoke(ctx, method, q, a, conn, opts...)
+	err := invoke(ctx, method, q, a, conn, opts...)
+	if status.Code(err) == codes.Canceled && ctx.Err() == nil && p.ended() {
+		return status.Error(codes.Unavailable, "the process is gone")
+	}
+	return err
 }
 
 // withoutBroker refuses go-plugin's broker, which nobody uses: through it a

@@ -172,16 +172,15 @@ func (r *Registry) fares(p *Program) {
 		if fault == nil || p.State != Trusted && p.State != Development && p.State != Faulty {
 			continue
 		}
-		p.State, p.Fault = Faulty, fmt.Sprintf("it crashed in workspace %q, %v: it is started again when it is needed, after %s", s.workspace, fault, roughly(max(wait, 0)))
+		p.State = Faulty
+		p.Fault = fmt.Sprintf("in workspace %q %v: it is started again when it is needed, in %s at the earliest", s.workspace, fault, roughly(max(wait, 0)))
 		if tripped {
 			p.State = Quarantined
-			p.Fault = fmt.Sprintf("it crashed %d times in workspace %q, the last time because %v: it is started again in %s, or once it is reset or trusted anew", r.cfg.MaxCrashes, s.workspace, fault, roughly(wait))
+			p.Fault = fmt.Sprintf("in workspace %q it crashed %d times, at last: %v; it is started again in %s, or once it is reset or trusted anew", s.workspace, r.cfg.MaxCrashes, fault, roughly(wait))
 			break
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p.Restarts = r.restarts[p.Name]
+	p.Restarts = int(r.restarted(p.Name).Load())
 }
 
 // Types returns the types that are used, by name.

@@ -63,8 +63,9 @@ type Config struct {
 	Logger hclog.Logger
 
 	// Runtime is a folder for sockets, which must be this user's alone. Its
-	// path must be short. Empty: "credhost" in $XDG_RUNTIME_DIR, or else a
-	// folder of this user's among the temporary files.
+	// path must be short. Empty: "credhost" in $RUNTIME_DIRECTORY or in
+	// $XDG_RUNTIME_DIR, or else a folder of this user's among the temporary
+	// files.
 	Runtime string
 
 	// Env is added to the environment of every plugin, as "NAME=value". Of the
@@ -76,7 +77,7 @@ type Config struct {
 	StartTimeout time.Duration // from the start of a process until it has described itself; zero: 10 s
 	CallTimeout  time.Duration // the most that a call may take; zero: 30 s
 	IdleTimeout  time.Duration // after the last call a process is stopped; zero: 1 min
-	WatchTime    time.Duration // between two looks for what has changed; zero: 2 s
+	WatchTime    time.Duration // between two looks for what has changed; zero: 2 s, or half a second if Dev
 
 	MaxCalls int // under way in one process; zero: 64
 	MaxQueue int // that wait beyond those; zero: 256
@@ -94,6 +95,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Lock == "" && len(c.Dirs) > 0 {
 		c.Lock = filepath.Join(c.Dirs[0], "credhost.lock")
+	}
+	if c.Dev && c.WatchTime <= 0 {
+		c.WatchTime = 500 * time.Millisecond
 	}
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()
@@ -139,11 +143,12 @@ type Registry struct {
 
 	catalog  atomic.Pointer[catalog]
 	scanning sync.Mutex // held while a catalog is made
+	seen     []stamp    // what the catalog was made of; scanning guards it
 
 	mu       sync.Mutex
 	slots    map[slotKey]*slot
-	restarts map[string]int // by program
 	reads    map[string]verified
+	restarts sync.Map // of programs → *atomic.Int64
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -166,7 +171,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, run: run, forks: newForks(), album: newAlbum(filepath.Join(run.path, "images")),
-		slots: map[slotKey]*slot{}, restarts: map[string]int{}, reads: map[string]verified{},
+		slots: map[slotKey]*slot{}, reads: map[string]verified{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if cleaned > 0 {
@@ -260,11 +265,10 @@ func (r *Registry) tidy(s *slot) {
 	}
 }
 
-// restarted counts a start after a crash.
-func (r *Registry) restarted(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.restarts[name]++
+// restarted returns the count of a program's starts after crashes.
+func (r *Registry) restarted(name string) *atomic.Int64 {
+	n, _ := r.restarts.LoadOrStore(name, new(atomic.Int64))
+	return n.(*atomic.Int64)
 }
 
 // Reset lets a program be started again that crashed, in all workspaces.

@@ -78,15 +78,13 @@ func (r *rundir) close() error {
 }
 
 // runtimeBase returns the folder for the folders of hosts: the one that is
-// configured; or one below what the system says is for this user's sockets; or
+// configured; or one in what systemd or the session has made for sockets; or
 // one of this user's own among the temporary files.
 func runtimeBase(base string) (string, error) {
-	if base == "" {
-		if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+	service, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":")
+	for _, dir := range []string{service, os.Getenv("XDG_RUNTIME_DIR")} {
+		if base == "" && filepath.IsAbs(dir) && os.MkdirAll(filepath.Join(dir, "credhost"), 0o700) == nil {
 			base = filepath.Join(dir, "credhost")
-			if os.MkdirAll(base, 0o700) != nil {
-				base = ""
-			}
 		}
 	}
 	if base == "" {

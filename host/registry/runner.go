@@ -56,11 +56,13 @@ type child struct {
 	lifeline *os.File       // the process ends when this is closed
 	pipes    sync.WaitGroup // readers of its standard output and error
 
-	mu     sync.Mutex
-	begun  bool  // Start was called
-	reaped bool  // the process's ID may be another's
-	status error // how it ended; after done
-	bad    error // why it is refused
+	mu      sync.Mutex
+	begun   bool        // Start was called
+	process *os.Process // nil until it runs, and once it is reaped: then its ID may be another's
+	pid     string
+	killed  bool
+	status  error // how it ended; after done
+	bad     error // why it is refused
 
 	greeted chan struct{} // closed when the handshake was heard, or will not come
 	line    []byte
@@ -120,6 +122,12 @@ func (c *child) Start(context.Context) (err error) {
 		return c.refuse(startError(err))
 	}
 	c.lifeline = ours[0]
+	c.mu.Lock()
+	c.process, c.pid = c.cmd.Process, strconv.Itoa(c.cmd.Process.Pid)
+	if c.killed {
+		killGroup(c.process)
+	}
+	c.mu.Unlock()
 	c.pipes.Go(func() { c.hear(ours[1]) })
 	c.pipes.Go(func() { c.listen(ours[2]) })
 	go c.reap(ours[1:])
@@ -149,9 +157,9 @@ func closeAll(files []*os.File) {
 func (c *child) reap(pipes []*os.File) {
 	awaitExit(c.cmd.Process.Pid)
 	c.mu.Lock()
-	killGroup(c.cmd.Process) // before the ID may become another's
+	killGroup(c.process) // before the ID may become another's
 	c.status = c.cmd.Wait()
-	c.reaped = true
+	c.process = nil
 	c.mu.Unlock()
 	deadline := time.Now().Add(drainTime)
 	for _, p := range pipes {
@@ -164,15 +172,14 @@ func (c *child) reap(pipes []*os.File) {
 	close(c.done)
 }
 
-// Kill kills the process group. It does not wait.
+// Kill kills the process group, now or as soon as there is one. It does not
+// wait.
 func (c *child) Kill(context.Context) error {
-	if c.cmd == nil || c.cmd.Process == nil {
-		return nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.reaped {
-		killGroup(c.cmd.Process)
+	c.killed = true
+	if c.process != nil {
+		killGroup(c.process)
 	}
 	return nil
 }
@@ -266,12 +273,11 @@ func (c *child) ending() string {
 	return c.status.Error()
 }
 
-// ID returns the process ID.
+// ID returns the process ID, also of a process that is gone.
 func (c *child) ID() string {
-	if c.cmd == nil || c.cmd.Process == nil {
-		return ""
-	}
-	return strconv.Itoa(c.cmd.Process.Pid)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pid
 }
 
 // Name returns what go-plugin calls the program.

@@ -4,7 +4,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -31,7 +30,7 @@ type slot struct {
 	starting *starting  // nil: nobody starts one
 	retired  []*process // finish their calls
 	breaker  breaker
-	fault    error // why the last process died or did not start; nil after a good start
+	fault    error // what became of the last process; nil after a good start
 
 	users int // calls that hold the slot, in whatever state; the registry's lock guards it
 }
@@ -128,17 +127,13 @@ func (s *slot) rests() error {
 	if wait <= 0 {
 		return nil
 	}
-	e := sdk.Errorf(sdk.Unavailable, "plugin %s crashed, %v: it is started again in %s", s.name, s.fault, roughly(wait))
+	e := sdk.Errorf(sdk.Unavailable, "plugin %s is not at hand: %v; it is started again in %s", s.name, s.fault, roughly(wait))
 	if quarantined {
-		e.Message = s.quarantined(wait)
+		e.Message = fmt.Sprintf("plugin %s is not at hand: it crashed %d times, at last: %v; it is in quarantine for %s, or until it is reset",
+			s.name, s.r.cfg.MaxCrashes, s.fault, roughly(wait))
 	}
 	e.RetryAfter = wait
 	return e
-}
-
-func (s *slot) quarantined(wait time.Duration) string {
-	return fmt.Sprintf("plugin %s crashed %d times, the last time because %v: it is in quarantine for %s, or until it is reset",
-		s.name, s.r.cfg.MaxCrashes, s.fault, roughly(wait))
 }
 
 func roughly(d time.Duration) time.Duration {
@@ -164,13 +159,13 @@ func (s *slot) start(st *starting, v *version) {
 		}
 		return
 	case err != nil:
-		s.crashed(err)
+		s.crashed(fmt.Errorf("it could not be started: %w", err))
 		s.r.log.Named(s.name).Error("not started", "workspace", s.workspace, "why", err.Error())
 		st.err = sdk.Errorf(sdk.Unavailable, "plugin %s cannot be started: %v", s.name, err)
 		return
 	}
 	if len(s.breaker.crashes) > 0 {
-		s.r.restarted(s.name)
+		s.r.restarted(s.name).Add(1)
 	}
 	s.fault = nil
 	s.process = p
@@ -212,7 +207,7 @@ func (s *slot) note(p *process) {
 		return
 	}
 	p.noted = true
-	s.crashed(errors.New(p.ending()))
+	s.crashed(fmt.Errorf("it died (%s)", p.ending()))
 }
 
 // crashed notes a death or a failed start.

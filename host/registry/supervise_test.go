@@ -160,14 +160,12 @@ func TestBackOffAndQuarantine(t *testing.T) {
 	b.Config.now, b.Config.chance = clock.now, func() float64 { return 0 }
 	r := b.trusted("alpha", conf{})
 	die := func(workspace string) error {
-		url := filepath.Join(t.TempDir(), "once")
-		_ = url
 		_, err := ask(t.Context(), r, workspace, "alpha", "die", "")
 		return err
 	}
 	wantError(t, die("acme"), "plugin alpha died in the call (exit status 2)") // and its repetition: two crashes
 	err := die("acme")
-	wantError(t, err, "plugin alpha crashed, exit status 2: it is started again in 1s")
+	wantError(t, err, "plugin alpha is not at hand: it died (exit status 2); it is started again in 1s")
 	var e *sdk.Error
 	if !errors.As(err, &e) || e.Code != sdk.Unavailable || e.RetryAfter != time.Second {
 		t.Errorf("error %#v, want Unavailable with RetryAfter 1s", err)
@@ -182,12 +180,12 @@ func TestBackOffAndQuarantine(t *testing.T) {
 	clock.advance(time.Second)
 	wantError(t, die("acme"), "it is started again in 2s") // the third crash; its repetition is refused
 	clock.advance(2 * time.Second)
-	wantError(t, die("acme"), "plugin alpha crashed 4 times", "in quarantine for 10m0s")
+	wantError(t, die("acme"), "it crashed 4 times, at last: it died (exit status 2)", "in quarantine for 10m0s")
 	p := programOf(t, r, "alpha")
 	if p.State != Quarantined {
 		t.Errorf("program %+v", p)
 	}
-	wantWords(t, p.Fault, `in workspace "acme"`, "exit status 2", "10m0s", "reset or trusted anew")
+	wantWords(t, p.Fault, `in workspace "acme" it crashed 4 times`, "exit status 2", "10m0s", "reset or trusted anew")
 	clock.advance(9 * time.Minute)
 	wantError(t, die("acme"), "in quarantine for 1m0s")
 
