@@ -48,6 +48,9 @@ func (c *checks) run(t tb, name string, check func(tb)) {
 		defer func() {
 			printed := out.stop()
 			logged := c.w.log()
+			for _, late := range c.n.takeLate() {
+				t.Errorf("%s", late)
+			}
 			for _, where := range []struct{ what, text string }{{"it prints", printed}, {"what goes to the host's log is", logged}} {
 				if leak := c.leak(where.text); leak != "" {
 					t.Errorf("%s %s: a log is no place for it", where.what, leak)

@@ -41,12 +41,9 @@ func (c *checks) checkOver(t tb, what string, err error) {
 	t.Errorf("%s: got %s, want Unavailable, or the error of ctx", what, codeOf(err))
 }
 
-// checkLeaks looks for goroutines that go on when their call is over. Over the
-// wire there are always some.
+// checkLeaks looks for goroutines that go on when their call is over. It is for
+// the way in process: a connection has goroutines of its own.
 func (c *checks) checkLeaks(t tb) {
-	if _, ok := c.w.(inProcess); !ok {
-		return
-	}
 	before := goroutines()
 	g := c.must(t)
 	c.works(t, g)

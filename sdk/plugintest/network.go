@@ -35,6 +35,16 @@ type network struct {
 
 	mu    sync.Mutex
 	calls map[string]*call
+	late  []string // what calls did that were over
+}
+
+// takeLate returns what calls did since the last time that were over.
+func (n *network) takeLate() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := n.late
+	n.late = nil
+	return all
 }
 
 func newNetwork(t tb, s *Suite) *network {
@@ -169,7 +179,12 @@ func (n *network) refusal(call *call, origin string) string {
 	if call == nil {
 		return "internal the connection to " + origin + " belongs to no live call"
 	}
-	if message := call.dial(origin); message != "" {
+	if message, late := call.dial(origin); message != "" {
+		if late {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.late = append(n.late, fmt.Sprintf("%s: it connected to %s after it had returned: wait for what you start", call.what, origin))
+		}
 		return "internal " + message
 	}
 	if f := n.fault.Load(); f != nil && f.down && !call.browser {
@@ -202,21 +217,21 @@ func (n *network) begin(what string, allowed []string) *call {
 	return c
 }
 
-// dial returns why the call must not reach an origin, or "".
-func (c *call) dial(origin string) string {
+// dial returns why the call must not reach an origin, or "", and whether it
+// is over.
+func (c *call) dial(origin string) (message string, late bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.browser:
 	case c.ended:
-		c.faults = append(c.faults, fmt.Sprintf("it connected to %s after it had returned: wait for what you start", origin))
-		return "the call is over"
+		return "the call is over", true
 	case !sdk.MatchOrigin(c.allowed, origin):
 		c.faults = append(c.faults, fmt.Sprintf("it connected to %s, which the schema does not declare for this call (it may reach %s): "+
 			"add it to Origins or AnswerOrigins, or do not follow redirects", origin, list(c.allowed)))
-		return origin + " is not among the origins"
+		return origin + " is not among the origins", false
 	}
-	return ""
+	return "", false
 }
 
 func list(origins []string) string {
@@ -250,12 +265,12 @@ func (c *call) fail(format string, args ...any) {
 func (c *call) end() (requests int, faults []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for range 100 {
+	for range 1000 {
 		if c.open == 0 {
 			break
 		}
 		c.mu.Unlock()
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 		c.mu.Lock()
 	}
 	if c.open > 0 {

@@ -4,7 +4,6 @@ package plugintest
 
 import (
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -31,12 +30,6 @@ func (s *Suite) checkSchema(t tb) {
 		p := s.New()
 		if !sameJSON(p.Schema(), p.Schema()) || !sameJSON(p.Schema(), s.New().Schema()) {
 			t.Errorf("Schema returns another value each time")
-		}
-	})
-	t.Run("JSON", func(t tb) {
-		var back sdk.Schema
-		if text, err := json.Marshal(schema); err != nil || json.Unmarshal(text, &back) != nil || !sameJSON(schema, back) {
-			t.Errorf("the schema is not the same when it has been through JSON")
 		}
 	})
 	t.Run("Abilities", func(t tb) { s.checkAbilities(t, schema, sdk.Can(s.New())) })

@@ -115,7 +115,7 @@ func (c *checks) checkSign(t tb) {
 			t.Errorf("Sign, of a %s with the parts that Grant.Sign names: %v", method, o.err)
 		}
 	}
-	if c.s.Random {
+	if c.s.Random || t.Failed() {
 		return
 	}
 	p := c.s.New().(sdk.Signer)
@@ -220,9 +220,9 @@ func (c *checks) send(t tb, in sdk.Input, g sdk.Grant) *http.Response {
 }
 
 // suggest calls Suggest.
-func (c *checks) suggest(t tb, in sdk.Input, g sdk.Grant, f sdk.Field, search string) (options []sdk.Option, o outcome) {
+func (c *checks) suggest(t tb, ctx context.Context, in sdk.Input, g sdk.Grant, f sdk.Field, search string) (options []sdk.Option, o outcome) {
 	t.Helper()
-	o = c.do(t, t.Context(), "Suggest", in, c.reach(in, true), func(ctx context.Context, p sdk.Plugin) (err error) {
+	o = c.do(t, ctx, "Suggest", in, c.reach(in, true), func(ctx context.Context, p sdk.Plugin) (err error) {
 		options, err = p.(sdk.Suggester).Suggest(ctx, in, g, f, search)
 		return err
 	})
@@ -251,7 +251,7 @@ func (c *checks) checkSuggest(t tb) {
 		if f.Suggest == nil || c.values[f.Name] == "" {
 			continue
 		}
-		options, o := c.suggest(t, in, g, f, "")
+		options, o := c.suggest(t, t.Context(), in, g, f, "")
 		if o.err != nil || len(options) == 0 {
 			t.Errorf("Suggest, for %s of a draft: %d options and error %v%s", f.Name, len(options), o.err, hint(o))
 			continue
@@ -266,7 +266,7 @@ func (c *checks) checkSuggest(t tb) {
 		if text == "" {
 			text = first.Value
 		}
-		found, o := c.suggest(t, in, g, f, text)
+		found, o := c.suggest(t, t.Context(), in, g, f, text)
 		if !slices.ContainsFunc(found, func(o sdk.Option) bool { return o.Value == first.Value }) {
 			t.Errorf("Suggest, for %s: a search for the title of the first option does not find it (error %v)", f.Name, o.err)
 		}
@@ -291,9 +291,9 @@ func (c *checks) checkOptions(t tb, f sdk.Field, options []sdk.Option) {
 }
 
 // revoke calls Revoke.
-func (c *checks) revoke(t tb, in sdk.Input, g sdk.Grant) outcome {
+func (c *checks) revoke(t tb, ctx context.Context, in sdk.Input, g sdk.Grant) outcome {
 	t.Helper()
-	return c.do(t, t.Context(), "Revoke", in, c.reach(in, true), func(ctx context.Context, p sdk.Plugin) error {
+	return c.do(t, ctx, "Revoke", in, c.reach(in, true), func(ctx context.Context, p sdk.Plugin) error {
 		given := clone(g)
 		err := p.(sdk.Revoker).Revoke(ctx, in, given)
 		if !same(given, g) {
@@ -306,7 +306,7 @@ func (c *checks) revoke(t tb, in sdk.Input, g sdk.Grant) outcome {
 func (c *checks) checkRevoke(t tb) {
 	g := c.must(t)
 	in := c.input(c.values, g.State)
-	if o := c.revoke(t, in, g); o.err != nil {
+	if o := c.revoke(t, t.Context(), in, g); o.err != nil {
 		t.Fatalf("Revoke, of a good grant: %v%s", o.err, hint(o))
 	}
 	if c.can.Test && !c.s.Outlives {
@@ -319,7 +319,7 @@ func (c *checks) checkRevoke(t tb) {
 			t.Errorf("Grant, of a revoked credential: got %s, want Denied", codeOf(o.err))
 		}
 	}
-	if o := c.revoke(t, in, g); o.err != nil && !errors.Is(o.err, sdk.Denied) {
+	if o := c.revoke(t, t.Context(), in, g); o.err != nil && !errors.Is(o.err, sdk.Denied) {
 		t.Errorf("Revoke, for the second time: got %s, want success: it is as dead as can be", codeOf(o.err))
 	}
 }

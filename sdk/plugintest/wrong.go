@@ -157,7 +157,7 @@ func (c *checks) operations() []operation {
 		all = append(all, operation{"Test", withGrant(c.test)})
 	}
 	if c.can.Revoke {
-		all = append(all, operation{"Revoke", withGrant(func(t tb, _ context.Context, in sdk.Input, g sdk.Grant) outcome { return c.revoke(t, in, g) })})
+		all = append(all, operation{"Revoke", withGrant(c.revoke)})
 	}
 	return append(all, c.suggestions()...)
 }
@@ -186,8 +186,8 @@ func (c *checks) suggestions() (all []operation) {
 		}
 		all = append(all, operation{"Suggest", func(t tb) func(tb, context.Context) outcome {
 			g := c.must(t)
-			return func(t tb, _ context.Context) outcome {
-				_, o := c.suggest(t, c.input(c.draft(), g.State), g, f, "")
+			return func(t tb, ctx context.Context) outcome {
+				_, o := c.suggest(t, ctx, c.input(c.draft(), g.State), g, f, "")
 				return o
 			}
 		}})
