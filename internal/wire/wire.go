@@ -91,6 +91,9 @@ func NewServer(opts []grpc.ServerOption) *grpc.Server {
 		// Goroutines that stay need not grow their stacks for every call; when
 		// all are at work, a call gets one of its own.
 		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))),
+		// Windows that stay as they are need no pings to measure the line.
+		grpc.StaticStreamWindowSize(MaxMessage),
+		grpc.StaticConnWindowSize(2*MaxMessage),
 	}, opts...)...)
 }
 

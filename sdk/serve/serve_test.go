@@ -33,27 +33,37 @@ import (
 // planted is a secret that must be in no output.
 const planted = "canary-7f3a9"
 
-// program builds the sample program, once.
+// built builds the sample program and the bare one, once, and returns their
+// folder.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "serve")
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, "program")
-	if runtime.GOOS == "windows" {
-		out += ".exe"
-	}
-	text, err := exec.Command("go", "build", "-o", out, "../../internal/wire/testdata/program").CombinedOutput()
+	text, err := exec.Command("go", "build", "-o", dir, "../../internal/wire/testdata/program", "../../internal/wire/testdata/bare").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, text)
 	}
-	return out, nil
+	return dir, nil
 })
+
+// executable returns the path of a program that was built.
+func executable(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(dir, name)
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if program, err := built(); err == nil {
-		os.RemoveAll(filepath.Dir(program))
+	if dir, err := built(); err == nil {
+		os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
@@ -62,11 +72,7 @@ func TestMain(m *testing.M) {
 // but the given one.
 func command(t testing.TB, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	program, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd := exec.CommandContext(t.Context(), executable(t, "program"), args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}, env...)
 	return cmd
 }

@@ -37,7 +37,7 @@ func main() {
 	case "none":
 		serve.Plugins()
 	}
-	serve.Plugins(sample.Plugin{Name: "sample"}, Naughty{})
+	serve.Plugins(sample.Plugin{Name: "sample"}, Naughty{}, Signer{sample.Plugin{Name: "signer"}})
 }
 
 // Faulty has a schema with two faults.
@@ -85,6 +85,16 @@ func (Naughty) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 		return fetch(ctx)
 	}
 	return sdk.Grant{}, nil
+}
+
+// Signer signs, and looks at nothing.
+type Signer struct{ sample.Plugin }
+
+var signature = sdk.Signature{Header: http.Header{"Authorization": {"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request"}}}
+
+// Sign returns the signature.
+func (Signer) Sign(context.Context, sdk.Input, sdk.Grant, sdk.Request) (sdk.Signature, error) {
+	return signature, nil
 }
 
 // fetch gets a token with plain net/http code.
