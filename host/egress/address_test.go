@@ -110,6 +110,9 @@ func TestAllow(t *testing.T) {
 		{"169.254.169.254/32", "https://169.254.169.254", true},
 		{"100.64.0.0/10", "https://100.100.100.200", false},
 		{"fc00::/7", "https://[fd00:ec2::254]", false},
+		{"::/0", "https://[fd12::1]", true},
+		{"::/0", "https://[::ffff:10.1.2.3]", false},
+		{"::/0", "https://10.1.2.3", false},
 		{"64:ff9b::/96", "https://[64:ff9b::808:808]", true},
 		{"64:ff9b::/96", "https://[64:ff9b::7f00:1]", false}, // what it carries counts, too
 		{"64:ff9b::/96", "https://[64:ff9b::a9fe:a9fe]", false},

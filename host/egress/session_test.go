@@ -132,6 +132,7 @@ func TestSmuggling(t *testing.T) {
 		"user at host":           "GET / HTTP/1.1\r\nHost: x@" + host[6:] + "\r\n",
 		"path in host":           "GET / HTTP/1.1\r\n" + host[:len(host)-2] + "/x\r\n\r\n",
 		"user in absolute URL":   "GET http://x@" + origin[7:] + "/ HTTP/1.1\r\n" + host + "\r\n",
+		"no host, absolute URL":  "GET " + origin + "/ HTTP/1.1\r\n\r\n",
 		"no host":                "GET / HTTP/1.1\r\n\r\n",
 		"empty host":             "GET / HTTP/1.1\r\nHost:\r\n\r\n",
 		"two hosts":              "GET / HTTP/1.1\r\n" + host + "Host: evil.example\r\n\r\n",
