@@ -25,12 +25,11 @@ type program struct {
 }
 
 // run runs the command that args name, and returns its exit code.
-func run(args []string) int {
+func (p *program) run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends a run that does not end by itself
 
-	p := &program{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	root := p.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(host.WithActor(ctx, actor()))

@@ -66,7 +66,7 @@ URL may be a path, such as /api/tickets, if the credential is for one address.`,
 	}
 	f := c.Flags()
 	f.StringArrayVarP(&s.headers, "header", "H", nil, "a `header`, such as 'Accept: text/csv'")
-	f.StringArrayVarP(&s.data, "data", "d", nil, "the body, as it is; @FILE or @- for what is in a file or on standard input; makes it a POST")
+	f.StringArrayVarP(&s.data, "body", "d", nil, "the `body`, as it is; @FILE or @- for what is in a file or on standard input; makes it a POST")
 	f.StringVarP(&s.method, "request", "X", "", "the `method`")
 	f.BoolVarP(&s.include, "include", "i", false, "print the answer's status and headers, too")
 	f.BoolVarP(&s.fail, "fail", "f", false, "exit with 22, and without the body, if the status is 400 or more")
@@ -124,13 +124,13 @@ func (p *program) request(ctx context.Context, ws *host.Workspace, id string, s 
 	}
 	method := strings.ToUpper(s.method)
 	switch {
-	case method == "" && s.data != nil:
+	case method == "" && len(s.data) > 0:
 		method = http.MethodPost
 	case method == "":
 		method = http.MethodGet
 	}
 	var reader io.Reader
-	if s.data != nil {
+	if len(s.data) > 0 {
 		reader = bytes.NewReader(body) // which can be sent again, unlike a stream
 	}
 	r, err := http.NewRequestWithContext(ctx, method, target, reader)
@@ -139,7 +139,7 @@ func (p *program) request(ctx context.Context, ws *host.Workspace, id string, s 
 	}
 	r.Header.Set("User-Agent", "credhost/"+programVersion())
 	r.Header.Set("Accept", "*/*")
-	if s.data != nil {
+	if len(s.data) > 0 {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl does
 	}
 	return r, setHeaders(r, s.headers)
