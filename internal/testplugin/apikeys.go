@@ -82,7 +82,7 @@ var (
 	place = sdk.Field{Name: "place", Title: "Where the key goes", Kind: sdk.Choice, Default: "header", Options: []sdk.Option{
 		{Value: "header", Title: "A header"}, {Value: "cookie", Title: "A cookie"}, {Value: "query", Title: "The query"}, {Value: "path", Title: "The path"},
 	}}
-	placedAPIKey = sdk.Field{Name: "apiKey", Title: "API key", Secret: true}
+	placedAPIKey = sdk.Field{Name: "apiKey", Title: "API key", Secret: true, Help: "Any page of the service shows it."}
 )
 
 // Placed is the type placed: the key goes where the answers say. In a path

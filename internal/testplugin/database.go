@@ -24,7 +24,7 @@ var (
 	dbHost     = sdk.Field{Name: "host", Title: "Host", Example: "db.example.com"}
 	dbPort     = sdk.Field{Name: "port", Title: "Port", Kind: sdk.Number, Default: "6379", Bounds: sdk.Between(1, 65535)}
 	dbUser     = sdk.Field{Name: "username", Title: "Username", Default: "default"}
-	dbPassword = sdk.Field{Name: "password", Title: "Password", Secret: true}
+	dbPassword = sdk.Field{Name: "password", Title: "Password", Secret: true, Help: "What ACL SETUSER was given."}
 )
 
 // Database is the type database: a Redis, which a driver connects to by itself

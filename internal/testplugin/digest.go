@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"net/http"
@@ -27,7 +28,7 @@ const (
 var (
 	digestBase = sdk.Field{Name: "baseUrl", Title: "URL", Kind: sdk.URL, Example: digestOrigin}
 	digestName = sdk.Field{Name: "username", Title: "Username"}
-	digestPass = sdk.Field{Name: "password", Title: "Password", Secret: true}
+	digestPass = sdk.Field{Name: "password", Title: "Password", Secret: true, Help: "That user's."}
 )
 
 // Digest is the type digest: HTTP Digest Access Authentication (RFC 7616) with
@@ -124,40 +125,31 @@ func quoted(s string) string {
 // Test implements [sdk.Tester]. It asks for a challenge of its own: the count
 // of the grant's belongs to the host.
 func (d Digest) Test(ctx context.Context, in sdk.Input, _ sdk.Grant) error {
-	get := func(authorization http.Header) (*http.Response, error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, in.Get(digestBase)+"/me", nil)
-		if err != nil {
-			return nil, err
-		}
-		for name, v := range authorization {
-			r.Header[name] = v
-		}
-		resp, _, err := sdk.Fetch(r)
-		return resp, err
+	me := in.Get(digestBase) + "/me"
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, me, nil)
+	if err != nil {
+		return sdk.Errorf(sdk.Internal, "the address to test is not a URL")
 	}
-	resp, err := get(nil)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		return firstError(err, func() error { return sdk.Status(resp) })
+	resp, _, err := sdk.Fetch(r)
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode < 300:
+		return sdk.Errorf(sdk.Unavailable, "the service asks for no password: check the URL")
+	case resp.StatusCode != http.StatusUnauthorized:
+		return sdk.Status(resp)
 	}
 	in.State, in.Refused = nil, &sdk.Refusal{Status: resp.StatusCode, Header: resp.Header}
 	g, err := d.Grant(ctx, in)
 	if err != nil {
 		return err
 	}
-	signature, err := d.Sign(ctx, in, g, sdk.Request{Method: http.MethodGet, URL: in.Get(digestBase) + "/me", N: 1})
+	signature, err := d.Sign(ctx, in, g, sdk.Request{Method: http.MethodGet, URL: me, N: 1})
 	if err != nil {
 		return err
 	}
-	resp, err = get(signature.Header)
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
-		return errDigest
-	}
-	return firstError(err, func() error { return sdk.Status(resp) })
-}
-
-func firstError(err error, otherwise func() error) error {
-	if err != nil {
+	if err := sdk.Probe(ctx, sdk.Grant{Header: signature.Header}, me, nil); !errors.Is(err, sdk.Denied) {
 		return err
 	}
-	return otherwise()
+	return errDigest
 }

@@ -23,7 +23,7 @@ const HomedInstance = "https://eu7.homed.example"
 
 var (
 	homedClient = sdk.Field{Name: "clientId", Title: "Client ID", Scope: sdk.Application}
-	homedSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true, Scope: sdk.Application}
+	homedSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true, Scope: sdk.Application, Help: "Shown when the client is registered."}
 	homedNote   = sdk.Field{Name: "purpose", Title: "Purpose", Optional: true, Help: "To tell credentials apart."}
 )
 

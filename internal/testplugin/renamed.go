@@ -16,11 +16,11 @@ const (
 
 var (
 	account       = sdk.Field{Name: "account", Title: "Account", Help: "The name of the account."}
-	renamedAPIKey = sdk.Field{Name: "apiKey", Title: "API key", Secret: true}
+	renamedAPIKey = sdk.Field{Name: "apiKey", Title: "API key", Secret: true, Help: "Once called the token."}
 	region        = sdk.Field{Name: "region", Title: "Region", Kind: sdk.Choice, Default: "eu",
 		Options: []sdk.Option{{Value: "eu", Title: "Europe"}, {Value: "us", Title: "United States"}}}
 
-	oldToken = sdk.Field{Name: "token", Title: "Token", Secret: true}
+	oldToken = sdk.Field{Name: "token", Title: "Token", Secret: true, Help: "Any page of the service shows it."}
 )
 
 // Renamed is the type renamed in its second version: what was called token is

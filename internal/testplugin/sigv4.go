@@ -125,8 +125,11 @@ func (s SigV4) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode == http.StatusForbidden && !strings.Contains(string(body), "<Code>AccessDenied</Code>") {
+	switch said := string(body); {
+	case resp.StatusCode == http.StatusForbidden && !strings.Contains(said, "<Code>AccessDenied</Code>"):
 		return sdk.Errorf(sdk.Denied, "AWS does not take the access key: check the ID, the secret and the clock")
+	case resp.StatusCode == http.StatusOK && !strings.Contains(said, "<GetCallerIdentityResult>"):
+		return sdk.Errorf(sdk.Unavailable, "this is not an answer of AWS: check the region")
 	}
 	return sdk.Status(resp)
 }

@@ -119,7 +119,7 @@ var (
 		{Value: MishapDial}, {Value: MishapRead}, {Value: MishapRun}, {Value: MishapEnvironment}, {Value: MishapMemory},
 	}}
 	target       = sdk.Field{Name: "target", Title: "Target", Optional: true}
-	unrulyAPIKey = sdk.Field{Name: "apiKey", Title: "API key", Secret: true}
+	unrulyAPIKey = sdk.Field{Name: "apiKey", Title: "API key", Secret: true, Help: "Any page of the service shows it."}
 )
 
 // Unruly is the type unruly: it does what plugins must not, as its answer

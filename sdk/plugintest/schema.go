@@ -5,7 +5,6 @@ package plugintest
 import (
 	"context"
 	"encoding/xml"
-	"errors"
 	"io"
 	"net/url"
 	"slices"
@@ -133,8 +132,7 @@ func checkElement(e xml.StartElement) string {
 	return ""
 }
 
-// checkAnswers checks the sample answers, and what becomes of them without
-// what is required.
+// checkAnswers checks the sample answers.
 func (s *Suite) checkAnswers(t tb, schema sdk.Schema) {
 	answered := map[string]bool{}
 	for _, name := range sortedKeys(s.Answers) {
@@ -143,16 +141,12 @@ func (s *Suite) checkAnswers(t tb, schema sdk.Schema) {
 			if err != nil {
 				t.Fatalf("the answers are not complete: %v", err)
 			}
-			if again, err := schema.Complete(full); err != nil || !sameJSON(schema.Encode(full), schema.Encode(again)) {
-				t.Errorf("the complete answers are not complete: %v", err)
-			}
 			if _, err := schema.Expand(full); err != nil {
 				t.Errorf("the answers make no origins: %v", err)
 			}
 			for field := range full {
 				answered[field] = true
 			}
-			checkRequired(t, schema, full)
 			for _, secret := range secretsOf(schema, full) {
 				if len(secret.text) < minSecret {
 					t.Errorf("%s is too short to be told from other text: make it at least %d bytes", secret.what, minSecret)
@@ -163,24 +157,6 @@ func (s *Suite) checkAnswers(t tb, schema sdk.Schema) {
 	for _, f := range schema.Fields {
 		if !answered[f.Name] && !f.Optional && f.Kind != sdk.Hidden {
 			t.Errorf("Suite.Answers has no set that answers %s: add one", f.Name)
-		}
-	}
-}
-
-// checkRequired leaves answers out, one at a time: the schema must say that
-// they are missing, so that no one else need.
-func checkRequired(t tb, schema sdk.Schema, full sdk.Values) {
-	t.Helper()
-	for _, f := range schema.Fields {
-		if full[f.Name] == "" || f.Optional || f.Default != "" || len(f.Defaults) > 0 || f.Kind == sdk.Bool {
-			continue
-		}
-		values := cloneMap(full)
-		delete(values, f.Name)
-		_, err := schema.Complete(values)
-		var e *sdk.Error
-		if !errors.As(err, &e) || e.Field != f.Name || e.Reason != sdk.ReasonRequired {
-			t.Errorf("without %s, the schema does not say that it is required: %v", f.Name, err)
 		}
 	}
 }
