@@ -14,7 +14,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // A manifest says what a plugin that is a folder is made of. It is the file
@@ -199,6 +198,3 @@ func copyFile(from *os.Root, name, target string, room int64) (digest, int64, er
 	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, room+1))
 	return sumDigest(h.Sum(nil)), n, errors.Join(err, out.Close())
 }
-
-// interpreterName is how messages call an interpreter.
-func interpreterName(path string) string { return "its interpreter " + strings.TrimSpace(path) }

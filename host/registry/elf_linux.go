@@ -136,11 +136,7 @@ func (l *loads) digests() ([]read, error) {
 
 // libraryDirs returns where loaders look, in their order.
 func libraryDirs() []string {
-	dirs := configured("/etc/ld.so.conf", 4)
-	for _, base := range []string{"/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"} {
-		dirs = append(dirs, base)
-	}
-	return dirs
+	return append(configured("/etc/ld.so.conf", 4), "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
 }
 
 // configured returns the folders that a configuration file of the loader

@@ -30,6 +30,7 @@ type conf struct {
 	Version string
 	Start   string
 	Answer  string
+	Note    string
 }
 
 // testPrograms are testdata/plugin and testdata/rogue, built once, without a

@@ -80,7 +80,7 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 	p.client = plugin.NewClient(p.config(r.cfg))
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.StartTimeout)
 	defer cancel()
-	abort := context.AfterFunc(ctx, func() { p.child.Kill(nil) })
+	abort := context.AfterFunc(ctx, p.child.end)
 	err = p.connect(ctx)
 	abort()
 	if err != nil {
@@ -191,7 +191,7 @@ func (p *process) explain(ctx context.Context, err error) error {
 func (p *process) abandon() {
 	p.stopping.Store(true)
 	p.child.never()
-	p.child.Kill(nil)
+	p.child.end()
 	go p.clean()
 	select {
 	case <-p.gone:
@@ -227,7 +227,7 @@ func (p *process) stop() {
 	select {
 	case <-p.child.done:
 	case <-time.After(stopTimeout):
-		p.child.Kill(nil)
+		p.child.end()
 	}
 	<-p.gone
 }
@@ -235,7 +235,7 @@ func (p *process) stop() {
 // kill ends the process at once, which counts as a crash.
 func (p *process) kill(why string) {
 	p.cause.CompareAndSwap(nil, &why)
-	p.child.Kill(nil)
+	p.child.end()
 }
 
 // ended reports whether the process is gone, or as good as.

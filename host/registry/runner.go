@@ -172,16 +172,18 @@ func (c *child) reap(pipes []*os.File) {
 	close(c.done)
 }
 
-// Kill kills the process group, now or as soon as there is one. It does not
+// Kill is end.
+func (c *child) Kill(context.Context) error { c.end(); return nil }
+
+// end kills the process group, now or as soon as there is one. It does not
 // wait.
-func (c *child) Kill(context.Context) error {
+func (c *child) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.killed = true
 	if c.process != nil {
 		killGroup(c.process)
 	}
-	return nil
 }
 
 // hear reads the standard output: the handshake, and what nobody wants.

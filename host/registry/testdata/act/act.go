@@ -31,6 +31,7 @@ type Conf struct {
 	Version string   // of the program
 	Start   string   // how it misbehaves at start
 	Answer  string   // how its answers are wrong
+	Note    string   // tells programs apart that describe themselves alike
 }
 
 // Mark goes before the JSON.
@@ -99,6 +100,8 @@ func (t typ) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 		return fact(fmt.Sprint(os.Getpid()))
 	case "version":
 		return fact(t.conf.Version)
+	case "note":
+		return fact(t.conf.Note)
 	case "args":
 		comm, _ := os.ReadFile("/proc/self/comm")
 		return fact(strings.Join(os.Args, " ") + "|" + strings.TrimSpace(string(comm)))
