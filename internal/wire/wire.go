@@ -93,7 +93,7 @@ func NewServer(opts []grpc.ServerOption) *grpc.Server {
 		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))),
 		// Windows that stay as they are need no pings to measure the line.
 		grpc.StaticStreamWindowSize(MaxMessage),
-		grpc.StaticConnWindowSize(2*MaxMessage),
+		grpc.StaticConnWindowSize(2 * MaxMessage),
 	}, opts...)...)
 }
 

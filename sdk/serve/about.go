@@ -33,10 +33,10 @@ func program(ps []sdk.Plugin) string {
 			return name
 		}
 	}
-	if len(ps) > 0 {
-		return ps[0].Schema().Name
+	if len(ps) == 0 {
+		return "plugin"
 	}
-	return "plugin"
+	return cmp.Or(ps[0].Schema().Name, "plugin")
 }
 
 func version() string {
