@@ -244,11 +244,11 @@ func TestDefectCheckThenRunWindow(t *testing.T) {
 func TestProcessIsConfined(t *testing.T) {
 	t.Parallel()
 	r := newBench(t).trusted("alpha", conf{})
-	if status := mustAsk(t, r, "alpha", "status", ""); !strings.Contains(status, "NoNewPrivs:\t1\n") {
+	if status := mustAsk(t, r, "alpha", "status", ""); !strings.Contains(status, "NoNewPrivs: 1;") {
 		t.Errorf("a plugin may gain privileges: %s", status)
 	}
 	limits := mustAsk(t, r, "alpha", "read", "/proc/self/limits")
-	for line := range strings.Lines(limits) {
+	for line := range strings.SplitSeq(limits, ";") {
 		if f := strings.Fields(line); strings.HasPrefix(line, "Max core file size") && (f[4] != "0" || f[5] != "0") {
 			t.Errorf("a plugin's secrets may be written to disk: %s", line)
 		}

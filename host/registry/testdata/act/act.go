@@ -84,6 +84,7 @@ func (t typ) Schema() sdk.Schema {
 
 // fact returns a grant that tells what the test wants to know.
 func fact(v string) (sdk.Grant, error) {
+	v = strings.NewReplacer("\n", ";", "\t", " ").Replace(v) // facts are plain text
 	return sdk.Grant{Account: "test", Facts: map[string]string{"it": v}}, nil
 }
 
