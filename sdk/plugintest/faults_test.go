@@ -36,7 +36,7 @@ type planted struct {
 // The suite catches every fault, in the test that is about it.
 func TestPlantedFaults(t *testing.T) {
 	var all []planted
-	for _, some := range [][]planted{schemaFaults, grantFaults, stateFaults, connectFaults, useFaults, errorFaults, upgradeFaults} {
+	for _, some := range [][]planted{schemaFaults, grantFaults, stateFaults, connectFaults, useFaults, errorFaults, upgradeFaults, specialFaults} {
 		all = append(all, some...)
 	}
 	for _, f := range all {
@@ -212,7 +212,7 @@ var grantFaults = []planted{
 		}}},
 	{name: "leaves a goroutine", in: "InProcess/key/Leaks", says: "goroutines go on",
 		plugin: altered{test: func(ctx context.Context, in sdk.Input, g sdk.Grant) error {
-			go func() { time.Sleep(3 * time.Second) }()
+			go func() { select {} }()
 			return model{}.Test(ctx, in, g)
 		}}},
 	{name: "fails when called concurrently", in: "InProcess/key/Concurrent", says: "concurrently",

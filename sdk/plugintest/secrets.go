@@ -109,8 +109,7 @@ func printed(err error) string {
 	return strings.Join(all, "\n")
 }
 
-// carried returns what a grant carries, for a message to name; and whether it
-// carries anything at all.
+// carried reports whether a grant carries anything at all.
 func carried(g sdk.Grant) bool {
 	return len(g.Header)+len(g.Query)+len(g.Path) > 0 || g.Sign != 0
 }

@@ -18,7 +18,6 @@ type tb interface {
 	Run(name string, f func(tb)) bool
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
-	Logf(format string, args ...any)
 	Failed() bool
 	Cleanup(f func())
 	Context() context.Context
