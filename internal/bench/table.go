@@ -47,7 +47,7 @@ const (
 	egress   = host + "/egress"
 	registry = host + "/registry"
 	sealer   = host + "/sealer"
-	wire     = "github.com/credhost/credhost/internal/wire"
+	serve    = "github.com/credhost/credhost/sdk/serve"
 )
 
 func below(limit float64) func(float64, float64) bool {
@@ -67,13 +67,13 @@ var table = []row{
 		"setting the header by hand", "under 300ns", below(300)},
 	{"the same, allocations", metric{host, "Authenticate/cached", "allocs/op"}, metric{host, "Authenticate/by-hand", "allocs/op"},
 		"setting the header by hand", "at most 2", below(2.5)},
-	{"the same", metric{host, "Authenticate/cached", "ns/op"}, metric{wire, "BareCall", "ns/op"},
+	{"the same", metric{host, "Authenticate/cached", "ns/op"}, metric{serve, "Sign", "bare-ns/call"},
 		"a bare call of a plugin", "500 times cheaper", within(1. / 500)},
-	{"a signature, over the wire", metric{wire, "Sign", "ns/op"}, metric{wire, "BareCall", "ns/op"},
+	{"a signature, over the wire", metric{serve, "Sign", "ns/call"}, metric{serve, "Sign", "bare-ns/call"},
 		"a bare call of the same size", "at most 1.15", within(1.15)},
 	{"a call, through the registry", metric{registry, "Call", "ns/call"}, metric{registry, "Call", "bare-ns/call"},
 		"the bare connection to the same process", "at most 1.15", within(1.15)},
-	{"a request that is signed, all of it", metric{host, "Sign", "ns/op"}, metric{wire, "BareCall", "ns/op"},
+	{"a request that is signed, all of it", metric{host, "Sign", "ns/op"}, metric{serve, "Sign", "bare-ns/call"},
 		"a bare call of a plugin", "at most 1.5", within(1.5)},
 	{"first start of a plugin, hashed", metric{registry, "Start/first", "ms"}, metric{registry, "Start/first", "bare-ms"},
 		"bare go-plugin", "at most 25ms more", plus(25)},
