@@ -410,3 +410,72 @@ func TestManyCallsDieWithOneProcess(t *testing.T) {
 		t.Error("the dead process answers")
 	}
 }
+
+// Close ends what is just being started, too.
+func TestCloseDuringStarts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r := b.trusted("alpha", conf{})
+	var calls sync.WaitGroup
+	for n := range 10 {
+		calls.Go(func() {
+			_, err := ask(t.Context(), r, fmt.Sprint(n), "alpha", "pid", "")
+			if err != nil && !errors.Is(err, sdk.Unavailable) {
+				t.Errorf("a call while the registry closes: %v", err)
+			}
+		})
+	}
+	eventually(t, "the first is being started", func() bool { return r.run.next.Load() > 1 })
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := endProcesses(r.run.path); n != 0 {
+		t.Errorf("%d processes are left", n)
+	}
+	wantEmpty(t, b.runtime)
+	calls.Wait()
+}
+
+// A call that waits for a start gives up when its own time is up; the start
+// goes on for the others.
+func TestCallerGivesUpDuringStart(t *testing.T) {
+	t.Parallel()
+	r := newBench(t).trusted("alpha", conf{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ask(ctx, r, "acme", "alpha", "pid", ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want Canceled", err)
+	}
+	eventually(t, "the start goes on", func() bool { return programOf(t, r, "alpha").Running == 1 })
+}
+
+func TestOpenIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.Cache = ""
+	b.trusted("alpha", conf{}).Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, b.Config); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want Canceled", err)
+	}
+	wantEmpty(t, b.runtime)
+}
+
+// The zero Config finds nothing, and says so.
+func TestZeroConfig(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	r, err := Open(t.Context(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if len(r.Programs()) != 0 || len(r.Types()) != 0 {
+		t.Errorf("%v, %v", r.Programs(), r.Types())
+	}
+	_, err = r.Type("alpha")
+	if !errors.Is(err, sdk.Invalid) {
+		t.Errorf("error %v, want Invalid", err)
+	}
+	wantError(t, err, `there is no type "alpha"`)
+}

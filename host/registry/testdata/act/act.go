@@ -40,7 +40,10 @@ const Mark = "\n#CREDHOST-TEST#"
 // Configured returns what a test appended to this program, or to the file that
 // is its argument.
 func Configured() (c Conf) {
-	path := "/proc/self/exe"
+	path, err := os.Executable()
+	if err != nil || strings.Contains(path, "memfd:") { // it runs from memory
+		path = "/proc/self/exe"
+	}
 	if len(os.Args) == 2 { // an interpreter, of a program that is the JSON
 		path = os.Args[1]
 	}
