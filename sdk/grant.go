@@ -88,7 +88,7 @@ func addQuery(raw string, add url.Values) string {
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, _, _ := strings.Cut(pair, "=")
 		plain, err := url.QueryUnescape(name)
-		if err != nil || pair == "" || !add.Has(plain) {
+		if err != nil || !add.Has(plain) {
 			kept = append(kept, pair)
 		}
 	}

@@ -112,7 +112,7 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0
 func parseURL(v string) (string, *Error) {
 	bad := invalid(ReasonKind, "must be a URL such as https://example.com/path, without user, query and fragment")
 	u, err := url.Parse(strings.TrimRight(v, "/"))
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Opaque != "" || u.User != nil ||
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil ||
 		u.RawQuery+u.Fragment != "" || u.ForceQuery || strings.Contains(v, "#") || strings.ContainsFunc(v, isControl) {
 		return "", bad
 	}
