@@ -165,7 +165,7 @@ func listedInOrder(x *trial) {
 			if len(page) > limit {
 				x.Fatalf("a page of at most %d has %d records", limit, len(page))
 			}
-			if len(page) < limit {
+			if len(page) < limit || len(got) > len(want) {
 				break
 			}
 			after = page[len(page)-1]

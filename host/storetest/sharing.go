@@ -26,6 +26,9 @@ var sharingTests = map[string]func(*trial){
 	"never shows a page out of its order": listsWhileChanging,
 }
 
+// patience is how long the slowest machine may take for what takes seconds.
+const patience = 30 * time.Second
+
 // together calls f from n goroutines at once, with one handle or the other,
 // and waits for them.
 func (x *trial) together(n int, f func(i int, s host.Store)) {
@@ -144,15 +147,17 @@ func oneWinner(x *trial) {
 func losesNoUpdate(x *trial) {
 	const goroutines, each = 4, 20
 	x.create("a")
+	ctx, cancel := context.WithTimeout(x.Context(), patience)
+	defer cancel()
 	x.together(goroutines, func(_ int, s host.Store) {
 		for done := 0; done < each; {
-			r, err := s.Get(x.Context(), workspace, "a")
-			if x.failed(err) {
+			r, err := s.Get(ctx, workspace, "a")
+			if x.failed(errors.Join(err, ctx.Err())) {
 				return
 			}
 			r.Generation++
 			r.Sealed = fmt.Append(nil, r.Generation)
-			switch err := s.Save(x.Context(), r, nil); {
+			switch err := s.Save(ctx, r, nil); {
 			case err == nil:
 				done++
 			case !errors.Is(err, host.ErrConflict):
@@ -193,10 +198,13 @@ func spendsOnce(x *trial) {
 	r.Sealed = []byte("0")
 	x.ok(x.store.Create(x.Context(), r))
 	var s service
+	ctx, cancel := context.WithTimeout(x.Context(), patience)
+	defer cancel()
 	x.together(6, func(i int, store host.Store) {
-		for {
-			done, err := renew(x.Context(), store, &s, fmt.Sprint(i), renewals)
-			if done || x.failed(err) {
+		for done := false; !done; {
+			var err error
+			done, err = renew(ctx, store, &s, fmt.Sprint(i), renewals)
+			if x.failed(errors.Join(err, ctx.Err())) {
 				return
 			}
 		}
