@@ -231,6 +231,9 @@ func child(pidFile string, leave bool) error {
 	cmd := exec.Command("/bin/sleep", "300")
 	cmd.Stderr, cmd.Stdout = os.Stderr, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: leave}
+	if !leave {
+		cmd.Env = []string{} // it is known by its group alone
+	}
 	if err := cmd.Start(); err != nil {
 		return sdk.Errorf(sdk.Internal, "no child")
 	}
