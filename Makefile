@@ -40,7 +40,7 @@ demo: build ## show credhost at work, against stand-ins on this machine
 
 .PHONY: run
 run: build ## make credhost ready to use, with its store in ./data
-	@mkdir -p data
+	@mkdir -p -m 700 data
 	@for p in $(PLUGINS); do $(RUNENV) bin/credhost$(EXE) plugin trust $$p --yes || exit; done
 	@$(RUNENV) bin/credhost$(EXE) doctor
 	@printf '\ncredhost is ready. Its store is ./data, its plugins are in bin/plugins. Go on with:\n\n'
