@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -32,11 +33,11 @@ var (
 	tenant = sdk.Field{Name: "tenant", Title: "Tenant", Example: "example", When: hostingType.Is("hostedHalo"),
 		Help: "The name of your tenant, shown in the same place."}
 	clientID = sdk.Field{Name: "clientId", Title: "Client ID",
-		Help: "Register an application in the Halo API settings: authentication method Client ID and Secret (Services), also called Client Credentials; login type Agent, with an agent made for this purpose; permission all. Copy the ID after saving."}
+		Help: "Register an application in the Halo API settings: authentication method Client ID and Secret (Services), also called Client Credentials; login type Agent, with an API-only agent made for this purpose; on the Permissions tab tick all. Save, and copy the ID only then."}
 	clientSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true,
 		Help: "Shown once, when the application is registered. If it is lost, generate a new one."}
 	scope = sdk.Field{Name: "scope", Title: "Scope", Default: "all", Example: "read:tickets edit:tickets",
-		Help: "Separated by spaces. What is allowed in the end is what the application and its agent may both do."}
+		Help: "Separated by spaces, and limited to the permissions that are ticked on the application."}
 )
 
 // halopsa is the plugin. It has no settings.
@@ -49,7 +50,7 @@ func (halopsa) Schema() sdk.Schema {
 	return sdk.Schema{
 		Name:          "halopsa",
 		Title:         "HaloPSA",
-		DocsURL:       "https://haloservicedesk.com/apidoc/authentication",
+		DocsURL:       "https://halopsa.com/apidoc/authorisation",
 		Icon:          icon,
 		Fields:        []sdk.Field{hostingType, authURL, resourceURL, tenant, clientID, clientSecret, scope},
 		Origins:       []string{"{resourceUrl}"},
@@ -61,7 +62,7 @@ func (halopsa) Schema() sdk.Schema {
 
 // Grant implements [sdk.Plugin]. There is nothing to refresh: a client asks
 // for another token.
-func (p halopsa) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
+func (halopsa) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 	c := oauth.Client{
 		ID: in.Get(clientID), Secret: in.Get(clientSecret),
 		TokenURL: tokenURL(in),
@@ -73,7 +74,9 @@ func (p halopsa) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 	}
 	g := tok.Grant()
 	g.State = nil // a refresh token, if there is one, is worth less than the secret
-	g.Facts = map[string]string{"scope": tok.Scope}
+	if tok.Scope != "" {
+		g.Facts = map[string]string{"scope": tok.Scope}
+	}
 	return g, nil
 }
 
@@ -88,45 +91,60 @@ func tokenURL(in sdk.Input) string {
 }
 
 // explain names the answer to correct, where the service's error allows it.
+// What HaloPSA says of a wrong tenant is not published, so a request that it
+// does not take for no reason that it names is put down to that.
 func explain(in sdk.Input, err error) error {
 	var said *oauth.ResponseError
 	if !errors.As(err, &said) {
 		return err
 	}
+	unnamed := said.Status == http.StatusBadRequest && (said.Code == "" || said.Code == "invalid_request")
 	switch {
 	case said.Code == "invalid_client":
 		return sdk.Errorf(sdk.Denied, "HaloPSA does not take the client ID and secret: check both; a lost secret can be generated anew").Because(err)
+	case said.Code == "unauthorized_client", said.Code == "unsupported_grant_type":
+		return sdk.Errorf(sdk.Denied, "HaloPSA gives this application no token: its authentication method must be Client ID and Secret (Services)").Because(err)
 	case said.Code == "invalid_scope":
-		return sdk.Errorf(sdk.Invalid, "HaloPSA does not know this scope").In(scope).Because(err)
-	case said.Code == "invalid_request" && in.Get(tenant) != "":
-		return sdk.Errorf(sdk.Invalid, "HaloPSA does not take the request: check the tenant").In(tenant).Because(err)
-	case said.Status == http.StatusNotFound || said.Status < 300:
-		return sdk.Errorf(sdk.Invalid, "there is no token endpoint here: %s", addressHint(in)).In(authURL).Because(err)
+		return sdk.Errorf(sdk.Invalid, "is not one that HaloPSA knows, or that is ticked on the application").In(scope).Because(err)
+	case unnamed && in.Get(tenant) != "":
+		return sdk.Errorf(sdk.Invalid, "is probably not the tenant's name: HaloPSA does not take the request").In(tenant).Because(err)
+	case said.Status == http.StatusNotFound, said.Status < 300 && errors.Is(err, sdk.Unavailable):
+		return noAPI(authURL, in.Get(authURL), "auth").Because(err)
 	}
 	return err
 }
 
-func addressHint(in sdk.Input) string {
-	if strings.HasSuffix(in.Get(authURL), "/api") {
-		return "this looks like the resource server; are the two URLs swapped?"
+// noAPI says that something else answers at an address.
+func noAPI(f sdk.Field, address, end string) *sdk.Error {
+	if !strings.HasSuffix(address, "/"+end) && (strings.HasSuffix(address, "/api") || strings.HasSuffix(address, "/auth")) {
+		return sdk.Errorf(sdk.Invalid, "looks like the other one: are the two URLs swapped?").In(f)
 	}
-	return "copy the URL from API Details; it usually ends in /auth"
+	return sdk.Errorf(sdk.Invalid, "is not where HaloPSA answers: copy it from API Details; it usually ends in /%s", end).In(f)
 }
 
 // Test implements [sdk.Tester]. A token alone proves nothing: HaloPSA gives
 // one without a usable scope, too. So it asks who the agent is.
 func (halopsa) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
-	var agent map[string]any // {"name":…} or {"agents":[…]}
-	err := sdk.Probe(ctx, g, in.Get(resourceURL)+"/Agent/me", &agent)
-	switch {
-	case errors.Is(err, sdk.Denied) && g.Facts["scope"] == "":
-		return sdk.Errorf(sdk.Forbidden, "HaloPSA gave a token without a scope, which its API does not take: tick permissions on the application")
-	case errors.Is(err, sdk.Denied):
-		return sdk.Errorf(sdk.Denied, "the HaloPSA API does not take the token: check that the agent still has access")
-	case errors.Is(err, sdk.Forbidden):
-		return sdk.Errorf(sdk.Forbidden, "the client works, but the application or its agent lacks a permission")
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, in.Get(resourceURL)+"/Agent/me", nil)
+	if err != nil {
+		return sdk.Errorf(sdk.Invalid, "is not a URL").In(resourceURL)
 	}
-	return err
+	r.Header.Set("Accept", "application/json")
+	g.Apply(r)
+	resp, body, err := sdk.Fetch(r)
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode == http.StatusUnauthorized && g.Facts["scope"] == "":
+		return sdk.Errorf(sdk.Forbidden, "HaloPSA gave a token without a scope, which its API does not take: tick permissions on the application")
+	case resp.StatusCode == http.StatusUnauthorized:
+		return sdk.Errorf(sdk.Denied, "the HaloPSA API does not take the token: check that the agent still has access, and the resource server's URL")
+	case resp.StatusCode == http.StatusForbidden:
+		return sdk.Errorf(sdk.Forbidden, "the client works, but the application or its agent lacks a permission")
+	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusOK && !json.Valid(body):
+		return noAPI(resourceURL, in.Get(resourceURL), "api")
+	}
+	return sdk.Status(resp)
 }
 
 // icon is a plain mark in the service's colour, not its logo.

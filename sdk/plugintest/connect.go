@@ -127,7 +127,7 @@ func withParam(rawURL, name, value string) string {
 // browse calls f with a browser, which sees the stand-in at every origin.
 func (c *checks) browse(f func(browser *http.Client) error) error {
 	seen := c.n.begin("the browser", nil)
-	seen.browser = true
+	seen.free, seen.browser = true, true
 	defer seen.end()
 	dial := wire.Dialer(c.n.socket, seen.id)
 	dialer := func(scheme string) func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -198,7 +198,8 @@ func (n *network) refusal(call *call, origin string) string {
 type call struct {
 	id, what string
 	allowed  []string // origins and patterns
-	browser  bool     // not the plugin at all, but the person
+	free     bool     // may reach everything, at any time
+	browser  bool     // is not the plugin's at all, but the person's
 
 	mu       sync.Mutex
 	ended    bool
@@ -223,7 +224,7 @@ func (c *call) dial(origin string) (message string, late bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.browser:
+	case c.free:
 	case c.ended:
 		return "the call is over", true
 	case !sdk.MatchOrigin(c.allowed, origin):
