@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -110,7 +109,7 @@ func (f form) question(field sdk.Field, options []sdk.Option, def string) {
 	case field.Optional:
 		title += " (optional)"
 	case def != "":
-		title += fmt.Sprintf(" [%s]", def)
+		title += " [" + defaultText(field, options, def) + "]"
 	}
 	f.person.say("\n%s", title)
 	if field.Help != "" {
@@ -132,6 +131,19 @@ func (f form) question(field sdk.Field, options []sdk.Option, def string) {
 	if how := howTo(field); how != "" {
 		f.person.say("  %s", how)
 	}
+}
+
+// defaultText returns a default as the question shows its choices.
+func defaultText(field sdk.Field, options []sdk.Option, def string) string {
+	for _, o := range options {
+		if o.Value == def && o.Title != "" {
+			return o.Title
+		}
+	}
+	if field.Kind == sdk.Bool {
+		return map[string]string{"true": "y", "false": "n"}[def]
+	}
+	return def
 }
 
 // howTo says how a field is answered, where that is not plain.
