@@ -166,3 +166,32 @@ func TestPrintsReachTheLog(t *testing.T) {
 		t.Error(b.log.text())
 	}
 }
+
+// Secrets do not reach the log, however a plugin prints them: not those that
+// it is told, and not those that it has just learnt and is about to tell.
+func TestSecretsDoNotReachTheLog(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]conf{"served": {}, "over the stream of go-plugin": {Answer: "none"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			r := b.trusted("alpha", c)
+			if _, err := askWith(t.Context(), r, "acme", "alpha", sdk.Values{"do": "leak", "token": "canary-told"}); err != nil {
+				t.Fatal(err)
+			}
+			g, err := askWith(t.Context(), r, "acme", "alpha", sdk.Values{"do": "new-token", "arg": "canary-learnt"})
+			if err != nil || g.Header.Get("Authorization") != "Bearer canary-learnt" {
+				t.Fatalf("%v, %v", g, err)
+			}
+			for _, want := range []string{"the token is [secret]", "it is [secret]", "got the token [secret]"} {
+				eventually(t, want, func() bool { return len(b.log.lines(want)) == 1 })
+			}
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if text := b.log.text(); strings.Contains(text, "canary") {
+				t.Error(text)
+			}
+		})
+	}
+}

@@ -201,8 +201,9 @@ func act(ctx context.Context, in sdk.Input) error {
 	case "print":
 		fmt.Fprintln(os.Stderr, what)
 		fmt.Println("stdout: " + what)
-	case "printed":
-		os.Stderr.WriteString(what)
+	case "leak":
+		fmt.Fprintln(os.Stderr, "the token is "+in.Get(token))
+		fmt.Println("it is " + in.Get(token))
 	case "flood":
 		line := []byte(strings.Repeat("flood ", 100) + "\n")
 		for range 200_000 { // 120 MB
