@@ -47,7 +47,8 @@ func (a *answering) answers(p *program, s sdk.Schema) (sdk.Values, error) {
 	for _, one := range a.set {
 		name, text, ok := strings.Cut(one, "=")
 		if !ok || name == "" {
-			return nil, &failure{code: codeUsage, text: fmt.Sprintf("--set %q must be FIELD=ANSWER", name)}
+			// What was given instead may be a secret.
+			return nil, &failure{code: codeUsage, text: "--set must be FIELD=ANSWER"}
 		}
 		v, err := a.value(p, s, name, text)
 		if err != nil {
@@ -93,7 +94,6 @@ func (a *answering) value(p *program, s sdk.Schema, name, text string) (string, 
 
 // read reads a file, or standard input, once.
 func (a *answering) read(p *program, file string) ([]byte, error) {
-	const most = 16 << 20 // far beyond what a schema allows
 	from := p.in
 	switch {
 	case file == "-" && a.stdin:
@@ -108,12 +108,19 @@ func (a *answering) read(p *program, file string) ([]byte, error) {
 		defer f.Close()
 		from = f
 	}
-	data, err := io.ReadAll(io.LimitReader(from, most))
-	if err != nil {
+	data, err := io.ReadAll(io.LimitReader(from, maxRead+1))
+	switch {
+	case err != nil:
 		return nil, &failure{code: codeUsage, text: err.Error()}
+	case len(data) > maxRead:
+		return nil, &failure{code: codeUsage, text: fmt.Sprintf("%s is larger than %d MiB", file, maxRead>>20)}
 	}
 	return data, nil
 }
+
+// maxRead is how much is read of a file, in bytes: as much as a request may
+// have, and far more than answers.
+const maxRead = 16 << 20
 
 // unset takes out of an object the secrets that show prints as {"set":true},
 // so that what it printed can be changed and given back.

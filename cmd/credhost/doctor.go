@@ -97,11 +97,11 @@ func (p *program) examine(ctx context.Context) examination {
 
 // held says what holds plugins although there is no sandbox.
 func held() string {
-	text := "They do run with none of this environment, on sockets that are private to them, "
+	text := "They do run with none of this environment, on channels that are private to them, from a copy whose digest was checked"
 	if runtime.GOOS == "linux" {
-		return text + "from memory that was sealed after its digest was checked"
+		text += ", in sealed memory where the kernel allows it"
 	}
-	return text + "from a private copy whose digest was checked"
+	return text
 }
 
 func (p *program) examineData(e *examination) {

@@ -31,7 +31,7 @@ found: 0 if it works; see "credhost help exit-codes" for the others.`,
 			if err != nil {
 				return err
 			}
-			if err := p.print(v, func(w io.Writer) { fmt.Fprintln(w, visible(verdict(v))) }); err != nil {
+			if err := p.print(v, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", args[0], visible(verdict(v))) }); err != nil {
 				return err
 			}
 			return found(v)
