@@ -54,3 +54,7 @@ func TestStore(t *testing.T) {
 func TestStoreByTheRealClock(t *testing.T) {
 	storetest.Run(t, func(testing.TB) host.Store { return memstore.New() })
 }
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(testing.TB) host.Store { return memstore.New() })
+}

@@ -43,6 +43,9 @@ func TestBackup(t *testing.T) {
 	if err := restored.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if restored.page != pageSize {
+		t.Errorf("its pages have %d bytes", restored.page)
+	}
 	page, err := restored.List(t.Context(), host.Query{Workspace: "acme", Kind: host.KindCredential})
 	if err != nil || len(page) != 50 {
 		t.Fatalf("%d of 50 records, %v", len(page), err)

@@ -34,9 +34,15 @@
 //
 // A deleted record leaves nothing of its ciphertext in the files: pages are
 // overwritten with zeros and the log is truncated before [Store.Delete]
-// returns. If another process is reading at that very moment the log is
-// truncated later, with the next write or the next call of [Store.Changes].
-// Copies that a disk or a file system makes on its own are beyond it.
+// returns. If another process is reading at that very moment, the log is
+// truncated with the next call of Delete, [Store.Changes] or [Store.Close].
+// What a Save replaces is erased in the same way, at the latest then. Two
+// things remain: for two hours that there was a record of that workspace and
+// ID, so that every host learns of the deletion, and whatever a disk or a file
+// system keeps on its own of blocks that were overwritten or given back.
+//
+// The file does not shrink; the room of what is deleted is used again. A
+// record takes 1 to 2 KB beside what is sealed: padding.go says why.
 package sqlitestore
 
 import (
