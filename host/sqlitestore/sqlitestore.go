@@ -42,7 +42,7 @@
 // system keeps on its own of blocks that were overwritten or given back.
 //
 // The file does not shrink; the room of what is deleted is used again. A
-// record takes 1 to 2 KB beside what is sealed: padding.go says why.
+// record takes at most 1.3 KB beside what is sealed: padding.go says why.
 package sqlitestore
 
 import (
