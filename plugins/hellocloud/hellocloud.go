@@ -19,7 +19,7 @@ func main() { serve.Plugin(hellocloud{}) }
 
 var (
 	baseURL = sdk.Field{Name: "baseUrl", Title: "Instance URL", Kind: sdk.URL, Example: "https://path-to-instance",
-		Help: "The address of your HelloCloud. If it lives in a folder, the folder belongs to it."}
+		Help: "The address of your HelloCloud. If it lives in a folder, such as /legacy, the folder belongs to it."}
 	version = sdk.Field{Name: "version", Title: "HelloCloud version", Kind: sdk.Choice, Default: "7.10.2+",
 		Help:    "It decides which grants there are.",
 		Options: []sdk.Option{{Value: "7.10.0"}, {Value: "7.10.2+"}}}
@@ -34,7 +34,7 @@ var (
 	clientID = sdk.Field{Name: "clientId", Title: "Client ID", Example: "3f7fda97-d8e2-b9ad-eb89-5a2fe9b07650",
 		Help: "The ID that HelloCloud makes for the client, visible once it is saved; not its name."}
 	clientSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true,
-		Help: "What was set as the client's secret (Change secret). It cannot be read after saving."}
+		Help: "What was entered in Change secret. HelloCloud keeps a hash of it, so it cannot be read again after saving."}
 	username = sdk.Field{Name: "username", Title: "Username", When: grantType.Is("password"),
 		Help: "A valid HelloCloud user name."}
 	password = sdk.Field{Name: "password", Title: "Password", Secret: true, When: grantType.Is("password"),
@@ -81,11 +81,9 @@ func client(in sdk.Input) oauth.Client {
 	}
 }
 
-const mediaType = "application/vnd.api+json"
-
 // Grant implements [sdk.Plugin].
 func (hellocloud) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
-	tok, err := token(ctx, client(in), in)
+	tok, err := token(ctx, in)
 	if err != nil {
 		return sdk.Grant{}, explain(in, err)
 	}
@@ -96,7 +94,8 @@ func (hellocloud) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 	return g, nil
 }
 
-func token(ctx context.Context, c oauth.Client, in sdk.Input) (oauth.Token, error) {
+func token(ctx context.Context, in sdk.Input) (oauth.Token, error) {
+	c := client(in)
 	if in.Get(grantType) == "client_credentials" {
 		return c.ClientCredentials(ctx)
 	}
@@ -106,13 +105,18 @@ func token(ctx context.Context, c oauth.Client, in sdk.Input) (oauth.Token, erro
 			return tok, err
 		}
 	}
-	return c.Password(ctx, in.Get(username), in.Get(password))
+	tok, err := c.Password(ctx, in.Get(username), in.Get(password))
+	if noUser(err) { // 7.10.21 to 7.10.25 look for the user in a form only
+		c.Encoding, c.Header = oauth.Form, nil
+		return c.Password(ctx, in.Get(username), in.Get(password))
+	}
+	return tok, err
 }
 
 // refreshFails reports whether a refresh failed in one of the ways in which it
 // does although the password is good: releases before 7.10.21 do not know the
-// grant, 7.13.3 to 7.14.4 refuse the client, and a used token is an invalid
-// request.
+// grant, some after it lose the user, 7.13.3 to 7.14.4 refuse the client, and a
+// token that has ended or was used is an invalid request.
 func refreshFails(err error) bool {
 	var said *oauth.ResponseError
 	if !errors.As(err, &said) {
@@ -122,7 +126,14 @@ func refreshFails(err error) bool {
 	case "unsupported_grant_type", "invalid_client", "invalid_request", "invalid_grant":
 		return true
 	}
-	return false
+	return noUser(err)
+}
+
+// noUser reports whether a token belongs to nobody. A wrong username is
+// another matter.
+func noUser(err error) bool {
+	var said *oauth.ResponseError
+	return errors.As(err, &said) && said.Says("No user found") && !said.Says("No user found with this username")
 }
 
 // explain names what is wrong. HelloCloud reports most of it as an error of
@@ -138,61 +149,18 @@ func explain(in sdk.Input, err error) error {
 		return denied("HelloCloud does not take the client ID and secret: check both; the ID is not the name, and the client must be one for this grant type")
 	case said.Says("No user found with this username"), said.Says("The password is invalid"), said.Says("The user credentials were incorrect"):
 		return denied("HelloCloud does not take the username and password")
-	case said.Says("No user found"):
+	case noUser(err):
 		return denied("the client has no associated user, or is one for another grant type: check it in OAuth2 Clients and Tokens")
 	case said.Code == "unsupported_grant_type":
 		return sdk.Errorf(sdk.Invalid, "this HelloCloud does not offer the grant type: choose another").In(grantType).Because(err)
 	case said.Status == http.StatusNotFound, said.Status == http.StatusMethodNotAllowed, said.Status < 300:
-		return sdk.Errorf(sdk.Invalid, "there is no HelloCloud API here: check the address, its folder, and that the server rewrites /Api").In(baseURL).Because(err)
+		return noAPI().Because(err)
 	}
 	return err
 }
 
-// Test implements [sdk.Tester].
-func (hellocloud) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
-	r, err := request(ctx, http.MethodGet, root(in)+"/Api/V8/current-user", g)
-	if err != nil {
-		return err
-	}
-	resp, _, err := sdk.Fetch(r)
-	switch {
-	case err != nil:
-		return err
-	case resp.StatusCode == http.StatusBadRequest:
-		return nil // 7.10.10 to 7.10.15 know the token, but not whose it is
-	case resp.StatusCode == http.StatusUnauthorized:
-		return sdk.Errorf(sdk.Denied, "the HelloCloud API does not take the token; if it never did, its web server may drop the Authorization header (Admin > Repair > Rebuild .htaccess)")
-	case resp.StatusCode == http.StatusNotFound:
-		return sdk.Errorf(sdk.Invalid, "there is no HelloCloud API here: check the address").In(baseURL)
-	case resp.StatusCode < 300 && !strings.Contains(resp.Header.Get("Content-Type"), "json"):
-		return sdk.Errorf(sdk.Invalid, "a page answers here, not the HelloCloud API: check the address").In(baseURL)
-	}
-	return sdk.Status(resp)
-}
-
-// Revoke implements [sdk.Revoker]: it logs out, which ends the access token
-// and the refresh token behind it.
-func (hellocloud) Revoke(ctx context.Context, in sdk.Input, g sdk.Grant) error {
-	r, err := request(ctx, http.MethodPost, root(in)+"/Api/V8/logout", g)
-	if err != nil {
-		return err
-	}
-	err = sdk.Send(r, nil)
-	if errors.Is(err, sdk.Denied) {
-		return nil // it had ended already
-	}
-	return err
-}
-
-func request(ctx context.Context, method, url string, g sdk.Grant) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, method, url, nil)
-	if err != nil {
-		return nil, sdk.Errorf(sdk.Invalid, "is not a URL").In(baseURL)
-	}
-	r.Header.Set("Content-Type", mediaType)
-	r.Header.Set("Accept", mediaType)
-	g.Apply(r)
-	return r, nil
+func noAPI() *sdk.Error {
+	return sdk.Errorf(sdk.Invalid, "is not where HelloCloud answers: check the address and its folder, and that the web server rewrites /Api").In(baseURL)
 }
 
 // icon is a plain mark in the service's colour, not its logo.
