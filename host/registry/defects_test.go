@@ -10,12 +10,17 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/credhost/credhost/sdk"
 )
@@ -361,6 +366,48 @@ func TestDefectUnboundedAnswer(t *testing.T) {
 	r := newBench(t).trusted("alpha", conf{Answer: "huge"})
 	_, err := ask(t.Context(), r, "acme", "alpha", "", "")
 	wantError(t, err, "more than 4 MiB")
+}
+
+// The same goes for the stream on which go-plugin sends what a plugin prints.
+// The test is not parallel: it counts what the whole process allocates.
+func TestDefectUnboundedStream(t *testing.T) {
+	r := newBench(t).trusted("alpha", conf{Answer: "huge-stream"})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 5 {
+		mustAsk(t, r, "alpha", "pid", "")
+		time.Sleep(50 * time.Millisecond) // 100 MB take no longer to arrive
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 50<<20 {
+		t.Errorf("%d MiB were allocated", n>>20)
+	}
+}
+
+// When a process dies its connection is closed at both ends; whichever gRPC
+// notices first, the call is one that died.
+func TestClosedConnectionIsADeath(t *testing.T) {
+	t.Parallel()
+	p := &process{child: &child{done: make(chan struct{})}}
+	answer := func(code codes.Code) codes.Code {
+		err := p.invoke(t.Context(), "/x", nil, nil, nil, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+			if at, ok := ctx.Deadline(); !ok || time.Until(at) > controlTimeout {
+				t.Error("a call has no deadline")
+			}
+			return status.Error(code, "")
+		})
+		return status.Code(err)
+	}
+	if got := answer(codes.Canceled); got != codes.Canceled {
+		t.Errorf("of a process that lives: %s", got)
+	}
+	close(p.child.done)
+	if got := answer(codes.Canceled); got != codes.Unavailable {
+		t.Errorf("of a process that is gone: %s", got)
+	}
+	if got := answer(codes.Internal); got != codes.Internal {
+		t.Errorf("another answer: %s", got)
+	}
 }
 
 // In go-plugin the broker, which nobody uses here, lets a plugin fill the host's

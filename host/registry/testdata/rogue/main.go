@@ -25,7 +25,7 @@ func main() {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: wire.Handshake, VersionedPlugins: wire.Versions(p),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, grpc.UnaryInterceptor(spoil(c.Answer)))...)
+			return grpc.NewServer(append(opts, grpc.UnaryInterceptor(spoil(c.Answer)), grpc.StreamInterceptor(spoilStream(c.Answer)))...)
 		},
 	})
 	if c.Start == "stubborn" { // it was told to end

@@ -34,3 +34,16 @@ func spoil(how string) grpc.UnaryServerInterceptor {
 		return a, err
 	}
 }
+
+// spoilStream returns an interceptor that sends one huge message on the stream
+// of what is printed.
+func spoilStream(how string) grpc.StreamServerInterceptor {
+	return func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+		if how == "huge-stream" && strings.HasSuffix(info.FullMethod, "/StreamStdio") {
+			if err := s.SendMsg(wrapperspb.Bytes(make([]byte, 100<<20))); err != nil {
+				return err
+			}
+		}
+		return handle(srv, s)
+	}
+}
