@@ -67,6 +67,7 @@ race: need-cc ## run all tests under the race detector
 lint: need-go ## check formatting, then go vet and staticcheck
 	@badly=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$badly" || \
 		{ echo "these files are not formatted; run gofmt -w on them:" >&2; echo "$$badly" >&2; exit 1; }
+	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
