@@ -20,7 +20,7 @@ type front struct {
 
 	mu     sync.Mutex
 	spent  map[string]bool // refresh tokens that the service has replaced
-	issued map[string]bool // secrets that the service has given
+	issued []string        // the forms of the secrets that the service has given
 	renews int             // how many requests had a refresh token
 }
 
@@ -82,7 +82,7 @@ func (f *front) learn(params url.Values, a *recorded) {
 	for name, v := range object {
 		text, _ := v.(string)
 		if len(text) >= minSecret && name != "token_type" && (strings.HasSuffix(name, "token") || strings.HasSuffix(name, "device_code")) {
-			f.issued[text] = true
+			f.issued = append(f.issued, forms(text)...)
 		}
 	}
 	old := params.Get("refresh_token")
@@ -91,11 +91,11 @@ func (f *front) learn(params url.Values, a *recorded) {
 	}
 }
 
-// given returns the secrets that the service has given.
+// given returns the secrets that the service has given, in all their forms.
 func (f *front) given() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return sortedKeys(f.issued)
+	return f.issued[:len(f.issued):len(f.issued)]
 }
 
 // refreshed counts the requests that had a refresh token.

@@ -54,7 +54,7 @@ func newNetwork(t tb, s *Suite) *network {
 		t.Fatalf("%v", err)
 	}
 	n := &network{s: s, socket: filepath.Join(dir, "egress"), conns: make(chan net.Conn), done: make(chan struct{}), calls: map[string]*call{}}
-	n.front = &front{n: n, spent: map[string]bool{}, issued: map[string]bool{}}
+	n.front = &front{n: n, spent: map[string]bool{}}
 	l, err := net.Listen("unix", n.socket)
 	if err != nil {
 		t.Fatalf("%v", err)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/credhost/credhost/sdk"
@@ -68,21 +69,19 @@ func (c *checks) leak(text string) string {
 	if strings.Contains(text, said) {
 		return "words of the service in it, which may be a secret that it echoes"
 	}
-	secrets := c.secrets
-	for _, token := range c.n.front.given() {
-		secrets = append(secrets[:len(secrets):len(secrets)], secret{"a token of the service", token})
+	for _, s := range c.secrets {
+		if len(s.text) >= minSecret && containsAny(text, forms(s.text)) {
+			return s.what + " in it"
+		}
 	}
-	for _, s := range secrets {
-		if len(s.text) < minSecret {
-			continue
-		}
-		for _, form := range forms(s.text) {
-			if strings.Contains(text, form) {
-				return s.what + " in it"
-			}
-		}
+	if containsAny(text, c.n.front.given()) {
+		return "a token of the service in it"
 	}
 	return ""
+}
+
+func containsAny(text string, forms []string) bool {
+	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) })
 }
 
 // forms returns a secret as it is, and as it stands in URLs, in JSON, and in
