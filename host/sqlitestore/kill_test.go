@@ -241,7 +241,7 @@ func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 		shared = &known{generation: get(t, s, "shared").Generation}
 		acknowledged, records, first = acknowledged+l.acknowledged, records+len(l.records), s
 		if t.Failed() {
-			break
+			return
 		}
 	}
 	t.Logf("%d rounds, %d processes killed, %d records, %d acknowledged writes: none is missing, all integrity checks are ok",
