@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-
-	"github.com/credhost/credhost/sdk"
 )
 
 // Standins are the stand-ins of all types that speak HTTP, behind one handler
@@ -118,9 +116,4 @@ func refuseToken(w http.ResponseWriter, status int, code, description string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": description})
-}
-
-// denied returns an error that keeps its cause to this process.
-func denied(message string, cause error) error {
-	return sdk.Errorf(sdk.Denied, "%s", message).Because(cause)
 }
