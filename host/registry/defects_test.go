@@ -120,6 +120,31 @@ func TestDefectGrandchildrenHoldingStderr(t *testing.T) {
 	}
 }
 
+// A child that hides altogether is the sandbox's business. But nobody waits for
+// it.
+func TestDefectFugitiveHoldingStderr(t *testing.T) {
+	t.Parallel()
+	r := newBench(t).trusted("alpha", conf{})
+	file := filepath.Join(t.TempDir(), "pid")
+	mustAsk(t, r, "alpha", "fugitive", file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, _ := strconv.Atoi(string(text))
+	defer syscall.Kill(pid, syscall.SIGKILL)
+	begun := time.Now()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(begun); d > 5*time.Second {
+		t.Errorf("Close took %s", d)
+	}
+	if !alive(string(text)) {
+		t.Error("the child did not hide, so the test shows nothing")
+	}
+}
+
 // In go-plugin the host's environment is handed on, and goes before the
 // plugin's own.
 func TestDefectEnvironmentLeak(t *testing.T) {

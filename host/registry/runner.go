@@ -161,6 +161,7 @@ func (c *child) reap(pipes []*os.File) {
 	c.status = c.cmd.Wait()
 	c.process = nil
 	c.mu.Unlock()
+	endProcesses(c.dir)
 	deadline := time.Now().Add(drainTime)
 	for _, p := range pipes {
 		p.SetReadDeadline(deadline)
@@ -168,7 +169,6 @@ func (c *child) reap(pipes []*os.File) {
 	c.pipes.Wait()
 	closeAll(pipes)
 	c.lifeline.Close()
-	endProcesses(c.dir)
 	close(c.done)
 }
 

@@ -210,9 +210,11 @@ func act(ctx context.Context, in sdk.Input) error {
 			os.Stderr.Write(line)
 		}
 	case "child": // that holds standard error, and outlives its parent
-		return child(what, false)
-	case "daemon": // that leaves the group as well
-		return child(what, true)
+		return child(what, false, true) // it is known by its group alone
+	case "daemon":
+		return child(what, true, false) // by its environment alone
+	case "fugitive":
+		return child(what, true, true) // by nothing
 	case "goodbye":
 		go func() { time.Sleep(10 * time.Millisecond); os.Exit(0) }()
 	}
@@ -228,12 +230,12 @@ func once(file string) bool {
 	return err == nil
 }
 
-func child(pidFile string, leave bool) error {
+func child(pidFile string, leave, bare bool) error {
 	cmd := exec.Command("/bin/sleep", "300")
 	cmd.Stderr, cmd.Stdout = os.Stderr, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: leave}
-	if !leave {
-		cmd.Env = []string{} // it is known by its group alone
+	if bare {
+		cmd.Env = []string{}
 	}
 	if err := cmd.Start(); err != nil {
 		return sdk.Errorf(sdk.Internal, "no child")
