@@ -145,7 +145,7 @@ func (app *application) view() ApplicationView {
 // application opens an application of this workspace, or of all.
 func (w *Workspace) application(ctx context.Context, id string) (*application, error) {
 	rec, err := w.h.store.Get(ctx, w.name, id)
-	if err == ErrNotFound && w.name != "" {
+	if errors.Is(err, ErrNotFound) && w.name != "" {
 		rec, err = w.h.store.Get(ctx, "", id)
 	}
 	if err == nil && rec.Kind != KindApplication {

@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -218,7 +219,7 @@ func (w *Workspace) endFlow(ctx context.Context, id string) (flow, error) {
 	if err == nil {
 		err = w.h.unseal(ctx, rec, &f)
 	}
-	if err == ErrNotFound {
+	if errors.Is(err, ErrNotFound) {
 		return f, errFlow
 	}
 	return f, err

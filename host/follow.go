@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -37,19 +38,36 @@ func (h *Host) follow(since uint64) {
 func (h *Host) catchUp(ctx context.Context, since uint64) (uint64, error) {
 	for {
 		at := h.now()
-		changes, newest, err := h.store.Changes(ctx, since)
-		if err != nil {
+		changes, next, err := h.store.Changes(ctx, since)
+		switch {
+		case errors.Is(err, ErrBehind): // what was deleted meanwhile, nobody knows
+			h.forgetAll()
+			h.seen.Store(at.UnixNano())
+			return next, nil
+		case err != nil:
 			return since, err
 		}
 		for _, c := range changes {
 			h.changed(c)
 		}
+		since = next
 		if len(changes) == 0 {
 			h.seen.Store(at.UnixNano())
-			return max(newest, since), nil
+			return since, nil
 		}
-		since = changes[len(changes)-1].Seq
 	}
+}
+
+// forgetAll empties the cache.
+func (h *Host) forgetAll() {
+	h.workspaces.Range(func(_, v any) bool {
+		w := v.(*Workspace)
+		w.entries.Range(func(id, _ any) bool {
+			w.forget(id.(string))
+			return true
+		})
+		return true
+	})
 }
 
 // changed drops a credential from the cache if its record is not the one that
@@ -65,7 +83,7 @@ func (h *Host) changed(c Change) {
 		return
 	}
 	if v, ok := w.entries.Load(c.ID); ok {
-		if e := v.(*entry); e.generation.Load() < c.Generation {
+		if e := v.(*entry); e.generation.Load() != c.Generation {
 			e.live.Store(nil)
 			e.retry()
 		}

@@ -200,14 +200,18 @@ func TestDeletionReachesOtherHosts(t *testing.T) {
 // blindStore is a store that a host cannot see any more.
 type blindStore struct {
 	host.Store
-	blind atomic.Bool
+	blind, behind atomic.Bool
 }
 
 func (s *blindStore) Changes(ctx context.Context, since uint64) ([]host.Change, uint64, error) {
 	if s.blind.Load() {
 		return nil, 0, errors.New("the store is out of reach")
 	}
-	return s.Store.Changes(ctx, since)
+	changes, next, err := s.Store.Changes(ctx, since)
+	if s.behind.CompareAndSwap(true, false) {
+		return nil, next, host.ErrBehind // and what changed is not told
+	}
+	return changes, next, err
 }
 
 func (s *blindStore) Get(ctx context.Context, workspace, id string) (host.Record, error) {
@@ -240,5 +244,28 @@ func TestBlindHost(t *testing.T) {
 	store.blind.Store(false)
 	if err := request(); err != nil {
 		t.Errorf("when the store is back: %v", err)
+	}
+}
+
+// TestBehindHost shows that a host which missed deletions forgets everything.
+func TestBehindHost(t *testing.T) {
+	t.Parallel()
+	store := &blindStore{}
+	h := open(t, func(cfg *host.Config) { store.Store = cfg.Store; cfg.Store = store })
+	id := h.create("placed", nil)
+	request := func() error {
+		return h.Authenticate(t.Context(), id, httptest.NewRequest(http.MethodGet, "https://placed.example/me", nil))
+	}
+	if err := request(); err != nil {
+		t.Fatal(err)
+	}
+	store.behind.Store(true)
+	if err := store.Delete(t.Context(), "acme", id); err != nil {
+		t.Fatal(err)
+	}
+	for begun := time.Now(); !errors.Is(request(), host.ErrNotFound); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begun) > 10*time.Second {
+			t.Fatal("a host that missed a deletion serves from its cache")
+		}
 	}
 }

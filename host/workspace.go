@@ -5,6 +5,7 @@ package host
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -226,7 +227,7 @@ func (w *Workspace) edit(ctx context.Context, id string, f func(context.Context,
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
 	switch err := f(work, c); {
-	case err == errUnchanged:
+	case errors.Is(err, errUnchanged):
 		return c, nil
 	case err != nil:
 		return c, err
@@ -245,14 +246,14 @@ func (w *Workspace) edit(ctx context.Context, id string, f func(context.Context,
 }
 
 // errUnchanged says that there is nothing to save.
-var errUnchanged = fmt.Errorf("unchanged")
+var errUnchanged = errors.New("unchanged")
 
 // lease waits until the credential is nobody else's.
 func (w *Workspace) lease(ctx context.Context, id string) (Lease, error) {
 	owner := rand.Text()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		l, err := w.h.store.Lease(ctx, w.name, id, owner, leaseTime)
-		if err != ErrLeased {
+		if !errors.Is(err, ErrLeased) {
 			return l, err
 		}
 		select {
