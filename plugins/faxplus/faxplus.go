@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -30,9 +31,9 @@ var (
 			{Value: "pat", Title: "Personal Access Token", Help: "Recommended. You make it once; it ends on the date that you choose."},
 			{Value: "oauth2", Title: "OAuth 2.0", Help: "You approve access in the browser."},
 		}}
-	token = sdk.Field{Name: "personalAccessToken", Title: "Personal Access Token", Secret: true, Pattern: `^\S+$`,
+	token = sdk.Field{Name: "personalAccessToken", Title: "Personal Access Token", Secret: true, Pattern: `^\S+$`, Example: "alohi_pat_…",
 		When: method.Is("pat"),
-		Help: "Profile > Integrations > FAX.PLUS API > Personal Access Tokens > Manage > Generate Token. Choose a name, an expiration date and the scopes, edit and read. Copy it now: you will not be able to see it again."}
+		Help: "Profile > Integrations > FAX.PLUS API > Personal Access Tokens > Manage > Generate Token. Choose a name, an expiration date and the scopes, both edit and read. Copy it now: you will not be able to see it again."}
 	tokenEnds = sdk.Field{Name: "patExpiresAt", Title: "Token expires", Kind: sdk.DateTime, Optional: true,
 		When: method.Is("pat"), Help: "The date that you chose, so that you can be warned in time."}
 	clientID = sdk.Field{Name: "clientId", Title: "Client ID", Pattern: `^APIK-[^:\s]+$`, Example: "APIK-…",
@@ -69,30 +70,32 @@ func (faxplus) Schema() sdk.Schema {
 }
 
 // client describes how the service speaks OAuth 2.0: parameters in the query,
-// an empty body, Basic authentication, one scope, and no PKCE that it knows of.
+// an empty body, one scope, no PKCE that it knows of, and Basic authentication
+// with the ID and the secret as they are, without RFC 6749's encoding.
 func client(in sdk.Input) oauth.Client {
+	header := sdk.Basic(in.Get(clientID), in.Get(clientSecret)).Header
+	header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return oauth.Client{
-		ID: in.Get(clientID), Secret: in.Get(clientSecret),
-		AuthURL: accounts + "/login", TokenURL: accounts + "/token",
-		Scopes:    []string{"all"},
-		BasicAuth: true, Encoding: oauth.Query, NoPKCE: true,
-		Header:   http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		TokenURL: accounts + "/token", Encoding: oauth.Query, Header: header,
+		NoPKCE:   true,
 		Lifetime: time.Hour, // where the answer does not say
 	}
 }
 
 // Connect implements [sdk.Connector].
 func (faxplus) Connect(_ context.Context, in sdk.Input, cb sdk.Callback) (sdk.Approval, error) {
-	return client(in).Approval(cb), nil
+	c := client(in)
+	c.ID, c.AuthURL, c.Scopes = in.Get(clientID), accounts+"/login", []string{"all"}
+	return c.Approval(cb), nil
 }
 
 // Exchange implements [sdk.Connector].
 func (faxplus) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Grant, error) {
 	c := client(in)
-	c.TokenParams = map[string]string{"client_id": c.ID} // this request wants it beside the header
+	c.ID = in.Get(clientID) // which this request wants beside the header
 	tok, err := c.Exchange(ctx, cb)
 	if err != nil {
-		return sdk.Grant{}, err
+		return sdk.Grant{}, explain(err, "Fax.Plus does not take the approval: check that this host's redirect URL is one of the client's, and connect again")
 	}
 	tok.Kept = map[string]string{"approved": time.Now().UTC().Format(time.RFC3339)}
 	return grant(in, tok), nil
@@ -107,17 +110,23 @@ func (faxplus) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 		return g, nil
 	}
 	tok, err := client(in).Refresh(ctx, in.State)
-	if errors.Is(err, sdk.Denied) {
-		message := "Fax.Plus does not renew the access any more: connect again"
-		if in.Bool(advanced) {
-			message += "; with Advanced Security Controls this is due every 30 days"
-		}
-		return sdk.Grant{}, sdk.Errorf(sdk.Denied, "%s", message).Because(err)
-	}
 	if err != nil {
-		return sdk.Grant{}, err
+		return sdk.Grant{}, explain(err, "Fax.Plus does not renew the access any more: connect again; with Advanced Security Controls this is due every 30 days")
 	}
 	return grant(in, tok), nil
+}
+
+// explain says what to do when the service refuses what was shown to it, as
+// ended does, or the client that showed it.
+func explain(err error, ended string) error {
+	var said *oauth.ResponseError
+	switch {
+	case !errors.As(err, &said) || !errors.Is(err, sdk.Denied):
+		return err
+	case said.Code == "invalid_client":
+		return sdk.Errorf(sdk.Denied, "Fax.Plus does not take the client ID and secret: enter them again").Because(err)
+	}
+	return sdk.Errorf(sdk.Denied, "%s", ended).Because(err)
 }
 
 // grant adds to a token the header that the API wants with it, and when the
@@ -132,10 +141,11 @@ func grant(in sdk.Input, tok oauth.Token) sdk.Grant {
 }
 
 // Test implements [sdk.Tester]. A personal token may lack the scope that the
-// account needs and still be good, so it is asked about itself, where the
-// service knows that question.
+// account needs and still be good, so it is asked about itself; that question
+// is new, and where the service does not know it the account has to do.
 func (faxplus) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
-	if in.Get(method) == "pat" {
+	personal := in.Get(method) == "pat"
+	if personal {
 		known, err := tokenInfo(ctx, g)
 		if known || err != nil {
 			return err
@@ -146,30 +156,35 @@ func (faxplus) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
 	}
 	err := sdk.Probe(ctx, g, api+"/v3/accounts/self", &account)
 	switch {
-	case errors.Is(err, sdk.Denied) && in.Get(method) == "pat":
-		return sdk.Errorf(sdk.Denied, "Fax.Plus does not take the personal access token: it is wrong, or has expired; generate another")
+	case errors.Is(err, sdk.Denied) && personal:
+		return errToken
 	case err == nil && account.Status != "" && account.Status != "active":
 		return sdk.Errorf(sdk.Forbidden, "the credential works, but the Fax.Plus account is not active")
 	}
 	return err
 }
 
+var errToken = sdk.Errorf(sdk.Denied, "Fax.Plus does not take the personal access token: it is wrong, or has expired; generate another")
+
 // tokenInfo asks a personal token about itself, and reports whether the
-// service knows the question, which is new.
+// service knows the question.
 func tokenInfo(ctx context.Context, g sdk.Grant) (known bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/v3/auth/token", nil)
 	if err != nil {
-		return true, err
+		return false, err
 	}
+	r.Header.Set("Accept", "application/json")
 	g.Apply(r)
-	resp, _, err := sdk.Fetch(r)
+	resp, body, err := sdk.Fetch(r)
 	switch {
 	case err != nil:
-		return true, err
+		return false, err
 	case resp.StatusCode == http.StatusNotFound:
 		return false, nil
 	case resp.StatusCode == http.StatusUnauthorized:
-		return true, sdk.Errorf(sdk.Denied, "Fax.Plus does not take the personal access token: it is wrong, or has expired; generate another")
+		return true, errToken
+	case resp.StatusCode < 300 && !json.Valid(body):
+		return true, sdk.Errorf(sdk.Unavailable, "something else than Fax.Plus answers: try again later")
 	}
 	return true, sdk.Status(resp)
 }

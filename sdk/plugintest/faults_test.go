@@ -384,17 +384,6 @@ var connectFaults = []planted{
 		}}},
 	{name: "calls a wrong code unavailable", in: "InProcess/oauth/Callback", says: "of a wrong code",
 		plugin: altered{exchange: exchanged(func(_ sdk.Callback, err error) error { return recoded(err, sdk.Denied, sdk.Unavailable) })}},
-	{name: "remembers the exchange", in: "InProcess/oauth/Connect", says: "the same callback twice",
-		plugin: altered{exchange: func(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Grant, error) {
-			if g, ok := remembered.Load(cb.Query.Get("code")); ok {
-				return g.(sdk.Grant), nil
-			}
-			g, err := model{}.Exchange(ctx, in, cb)
-			if err == nil {
-				remembered.Store(cb.Query.Get("code"), g)
-			}
-			return g, err
-		}}},
 }
 
 // tested returns a Test that changes its error.
