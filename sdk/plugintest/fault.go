@@ -14,6 +14,7 @@ import (
 // A fault is something that goes wrong at the service.
 type fault struct {
 	name   string
+	when   string                                       // what has happened, to say
 	down   bool                                         // nothing is reached
 	answer func(w http.ResponseWriter, r *http.Request) // what is answered; nil: it hangs up
 	hold   func()                                       // called when a request has come, which is then not answered
@@ -41,29 +42,29 @@ const (
 // faults are what a plugin meets sooner or later. Of all of them the person
 // learns that the service could not tell, never that the secret is wrong.
 var faults = []*fault{
-	{name: "Unreachable", down: true, address: true},
-	{name: "HangsUp", address: true},
-	{name: "Truncated", answer: func(w http.ResponseWriter, _ *http.Request) {
+	{name: "Unreachable", when: "the service cannot be reached", down: true, address: true},
+	{name: "HangsUp", when: "the service hangs up", address: true},
+	{name: "Truncated", when: "the answer breaks off", answer: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", "1000")
 		fmt.Fprintf(w, `{"access_token":"%s`, said)
 		panic(http.ErrAbortHandler)
 	}, unread: true},
-	{name: "TooManyRequests", retry: retrySeconds * time.Second, answer: func(w http.ResponseWriter, _ *http.Request) {
+	{name: "TooManyRequests", when: "the service asks to slow down (429)", retry: retrySeconds * time.Second, answer: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", strconv.Itoa(retrySeconds))
 		writeJSON(w, http.StatusTooManyRequests, map[string]string{"error": "rate_limited", "message": said})
 	}},
-	{name: "ServerError", answer: func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusInternalServerError) }},
-	{name: "Maintenance", retry: retrySeconds * time.Second, answer: func(w http.ResponseWriter, _ *http.Request) {
+	{name: "ServerError", when: "the service fails (500)", answer: func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusInternalServerError) }},
+	{name: "Maintenance", when: "the service is being maintained (503)", retry: retrySeconds * time.Second, answer: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", strconv.Itoa(retrySeconds))
 		writePage(w, http.StatusServiceUnavailable)
 	}},
-	{name: "Page", address: true, answer: func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusOK) }},
-	{name: "NotFound", address: true, answer: func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusNotFound) }},
-	{name: "Redirect", address: true, answer: func(w http.ResponseWriter, r *http.Request) {
+	{name: "Page", when: "a page answers in its place (200, HTML)", address: true, answer: func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusOK) }},
+	{name: "NotFound", when: "a page says that there is nothing (404, HTML)", address: true, answer: func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusNotFound) }},
+	{name: "Redirect", when: "the answer is a redirect to another origin (307), which must not be followed", address: true, answer: func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, elsewhere+"/"+said, http.StatusTemporaryRedirect)
 	}},
-	{name: "Nonsense", address: true, unread: true, answer: func(w http.ResponseWriter, _ *http.Request) {
+	{name: "Nonsense", when: "the answer is not the JSON that it says", address: true, unread: true, answer: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"%s`, said)
 	}},
