@@ -5,6 +5,7 @@ package host
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,18 +72,15 @@ func (w *Workspace) forget(id string) {
 // blind is how long a host serves from its cache without seeing the store.
 const blind = 30 * time.Second
 
-// grant returns a grant that is good now. It is the hot path: while there is
-// one in the cache it takes no lock, calls nobody and touches no store.
-func (w *Workspace) grant(ctx context.Context, id string) (*entry, *live, error) {
+// cached returns the credential's grant, if there is one in the cache that is
+// good now. It is the hot path: it takes no lock, calls nobody and touches no
+// store.
+func (w *Workspace) cached(id string) (*entry, *live) {
 	e := w.entry(id)
 	now := w.h.now()
 	l := e.live.Load()
 	if l == nil || !l.good(now) || now.UnixNano()-w.h.seen.Load() > int64(blind) {
-		if w.err != nil {
-			return e, nil, w.err
-		}
-		l, err := e.fetch(ctx, need{old: l})
-		return e, l, err
+		return e, nil
 	}
 	if s := now.Unix(); s-e.used.Load() > 30 {
 		e.used.Store(s)
@@ -90,7 +88,42 @@ func (w *Workspace) grant(ctx context.Context, id string) (*entry, *live, error)
 	if !l.renewAt.IsZero() && now.After(l.renewAt) {
 		e.ahead(l)
 	}
-	return e, l, nil
+	return e, l
+}
+
+// grant returns a grant that is good now, wherever it is to be had.
+func (w *Workspace) grant(ctx context.Context, id string) (*entry, *live, error) {
+	e, l := w.cached(id)
+	switch {
+	case l != nil:
+		return e, l, nil
+	case w.err != nil:
+		return e, nil, w.err
+	}
+	l, err := e.fetch(ctx, need{old: e.live.Load()})
+	return e, l, err
+}
+
+// grantFor returns a grant that may go where r goes. A request that goes
+// elsewhere is refused before a grant is obtained for it.
+func (w *Workspace) grantFor(ctx context.Context, id string, r *http.Request) (*entry, *live, error) {
+	e, l := w.cached(id)
+	if l == nil {
+		c, err := w.load(ctx, id)
+		if err == nil {
+			err = allows(c.Origins.Grant, r)
+		}
+		if err == nil {
+			e, l, err = w.grant(ctx, id)
+		}
+		if errors.Is(err, ErrNotFound) {
+			w.forget(id) // whoever guesses IDs must not fill the memory
+		}
+		if err != nil {
+			return e, nil, err
+		}
+	}
+	return e, l, allows(l.origins, r)
 }
 
 // young is the age below which a refused grant is not renewed: the service

@@ -306,6 +306,12 @@ func TestOtherAddresses(t *testing.T) {
 	r.Host = "evil.example"
 	_, err := h.Client(id).Do(r)
 	refused(t, err, sdk.Invalid, "")
+	connected := h.create("homed", nil)
+	h.connect(connected)
+	_, err = h.another().Workspace("acme").Client(connected).Get("https://evil.example/")
+	if refused(t, err, sdk.Invalid, ""); h.services.Homed.TokenRequests() != 1 {
+		t.Error("a grant was obtained for a request that goes elsewhere")
+	}
 	if n := h.services.Requests("placed.example"); n != 0 {
 		t.Errorf("%d requests arrived", n)
 	}

@@ -27,11 +27,8 @@ func (w *Workspace) Client(id string) *http.Client {
 // follow redirects with r's headers, and should call [Workspace.Refused] when
 // the service does not take the grant.
 func (w *Workspace) Authenticate(ctx context.Context, id string, r *http.Request) error {
-	e, l, err := w.grant(ctx, id)
+	e, l, err := w.grantFor(ctx, id, r)
 	if err != nil {
-		return err
-	}
-	if err := l.allows(r); err != nil {
 		return err
 	}
 	return e.attach(ctx, l, r)
@@ -60,10 +57,7 @@ var _ http.RoundTripper = transport{}
 
 // RoundTrip implements [http.RoundTripper].
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	e, l, err := t.w.grant(r.Context(), t.id)
-	if err == nil {
-		err = l.allows(r)
-	}
+	e, l, err := t.w.grantFor(r.Context(), t.id, r)
 	if err != nil {
 		closeBody(r)
 		return nil, err
@@ -81,7 +75,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || better == nil {
 		return resp, nil // the caller sees the refusal
 	}
-	if better.allows(r) != nil {
+	if allows(better.origins, r) != nil {
 		return resp, nil
 	}
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
@@ -137,17 +131,17 @@ func refusal(resp *http.Response) *sdk.Refusal {
 	return r
 }
 
-// allows reports whether l may go where r goes.
-func (l *live) allows(r *http.Request) error {
+// allows reports whether a grant for these origins may go where r goes.
+func allows(origins []string, r *http.Request) error {
 	if r.URL == nil || r.Host != "" && r.Host != r.URL.Host {
 		return sdk.Errorf(sdk.Invalid, "the request's Host is not that of its URL")
 	}
-	for _, o := range l.origins { // canonical URLs take no allocation
+	for _, o := range origins { // canonical URLs take no allocation
 		if rest, ok := strings.CutPrefix(o, r.URL.Scheme); ok && strings.TrimPrefix(rest, "://") == r.URL.Host && rest != r.URL.Host {
 			return nil
 		}
 	}
-	if origin := sdk.OriginOf(r.URL); origin == "" || !sdk.MatchOrigin(l.origins, origin) {
+	if origin := sdk.OriginOf(r.URL); origin == "" || !sdk.MatchOrigin(origins, origin) {
 		return sdk.Errorf(sdk.Invalid, "the credential is not for %s", where(origin))
 	}
 	return nil
