@@ -160,6 +160,9 @@ func TestUnreachable(t *testing.T) {
 		if !errors.As(err, &e) {
 			t.Errorf("%s: the error is a %T", test.name, err)
 		}
+		if late := test.ctx == ended; late != strings.Contains(err.Error(), "in time") {
+			t.Errorf("%s: it says %v", test.name, err)
+		}
 		quotesNothing(t, test.name, err)
 	}
 	quotesNothing(t, "a URL that does not parse", sdk.Probe(t.Context(), sdk.Grant{}, "http://[::1"+canary, nil))

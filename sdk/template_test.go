@@ -3,6 +3,7 @@
 package sdk_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -75,8 +76,15 @@ func TestAnswerOrigins(t *testing.T) {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	s.AnswerOrigins = []string{}
-	if got, err = s.Expand(answers); err != nil || len(got.Answers) != 0 {
-		t.Errorf("no origin for answers becomes %v, %v", got.Answers, err)
+	text, err := json.Marshal(s) // as it travels to the host
+	var back sdk.Schema
+	if err != nil || json.Unmarshal(text, &back) != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []sdk.Schema{s, back} {
+		if got, err = s.Expand(answers); err != nil || len(got.Answers) != 0 {
+			t.Errorf("no origin for answers becomes %v, %v", got.Answers, err)
+		}
 	}
 }
 
