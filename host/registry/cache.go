@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -18,11 +19,11 @@ import (
 // is read from it must have the digest that the lock file pins.
 type cache string
 
-// A cached is what the cache knows of a program with a certain digest.
+// A cached begins a file of the cache. After its line of JSON follows the
+// description, exactly as it was digested.
 type cached struct {
-	Digest      digest          `json:"digest"`
-	Files       []stamp         `json:"files"` // where the program was when it was hashed, on this machine
-	Description json.RawMessage `json:"description"`
+	Digest digest  `json:"digest"` // of the program
+	Files  []stamp `json:"files"`  // where the program was when it was hashed, on this machine
 }
 
 func (c cache) path(name string, d digest) string {
@@ -39,12 +40,13 @@ func (c cache) get(name string, p pin) (*wire.Description, []stamp, bool) {
 	if err != nil {
 		return nil, nil, false
 	}
+	head, description, _ := bytes.Cut(data, []byte{'\n'})
 	var e cached
-	if json.Unmarshal(data, &e) != nil || e.Digest != p.Program || digestOf(e.Description) != p.Description {
+	if json.Unmarshal(head, &e) != nil || e.Digest != p.Program || digestOf(description) != p.Description {
 		return nil, nil, false
 	}
 	d := new(wire.Description)
-	if json.Unmarshal(e.Description, d) != nil {
+	if d.UnmarshalJSON(description) != nil {
 		return nil, nil, false
 	}
 	return d, e.Files, true
@@ -60,7 +62,8 @@ func (c cache) put(name string, d digest, files []stamp, description wire.Descri
 		return err
 	}
 	path := c.path(name, d)
-	if err := writeFile(path, canonical(cached{Digest: d, Files: files, Description: canonical(description)}), 0o600); err != nil {
+	data := append(append(canonical(cached{Digest: d, Files: files}), '\n'), canonical(description)...)
+	if err := writeFile(path, data, 0o600); err != nil {
 		return err
 	}
 	c.drop(name, filepath.Base(path))

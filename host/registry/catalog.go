@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Rescan looks at the folders and the lock file again. Programs that are
@@ -46,15 +47,14 @@ func (r *Registry) scan(ctx context.Context) error {
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.name, b.name) })
 	programs := make([]*program, len(all))
-	var work []*program
 	for i, f := range all {
-		p := &program{found: f}
-		programs[i] = p
-		if r.assess(lock, p) {
-			work = append(work, p)
-		}
+		programs[i] = &program{found: f}
 	}
-	each(work, func(p *program) { r.examine(ctx, p) })
+	each(programs, func(p *program) {
+		if r.assess(lock, p) {
+			r.examine(ctx, p)
+		}
+	})
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -73,13 +73,17 @@ func (r *Registry) scan(ctx context.Context) error {
 	return nil
 }
 
-// each calls f with each of all, a few at a time.
+// each calls f with each of all, a few at a time: as many as there are
+// processors, and two that wait for a program to start.
 func each[T any](all []T, f func(T)) {
 	var wg sync.WaitGroup
-	free := make(chan struct{}, runtime.GOMAXPROCS(0)+2)
-	for _, v := range all {
-		free <- struct{}{}
-		wg.Go(func() { f(v); <-free })
+	next := new(atomic.Int64)
+	for range runtime.GOMAXPROCS(0) + 2 {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+				f(all[i])
+			}
+		})
 	}
 	wg.Wait()
 }
