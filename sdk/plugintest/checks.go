@@ -137,8 +137,9 @@ func (c *checks) with(t tb, ctx context.Context, what string, reach []string, f 
 			t.Fatalf("%s did not return within %v after its ctx had ended: pass the ctx on, and heed it where you wait", what, c.s.Patience)
 		}
 	}
+	cut := ctx.Err() != nil
 	cancel()
-	requests, faults := seen.end()
+	requests, faults := seen.end(cut)
 	for _, addr := range takeStrays() {
 		faults = append(faults, fmt.Sprintf("it sent a request to %s without the ctx of the call: use http.NewRequestWithContext", addr))
 	}

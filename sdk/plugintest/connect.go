@@ -128,7 +128,7 @@ func withParam(rawURL, name, value string) string {
 func (c *checks) browse(f func(browser *http.Client) error) error {
 	seen := c.n.begin("the browser", nil)
 	seen.free, seen.browser = true, true
-	defer seen.end()
+	defer seen.end(false)
 	dial := wire.Dialer(c.n.socket, seen.id)
 	dialer := func(scheme string) func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return func(ctx context.Context, _, addr string) (net.Conn, error) {

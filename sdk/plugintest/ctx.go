@@ -51,7 +51,7 @@ func (c *checks) checkLeaks(t tb) {
 	c.grant(t, t.Context(), c.input(c.values, g.State))
 	undo()
 	var left []string
-	for range 200 {
+	for range 300 {
 		left = nil
 		for id, stack := range goroutines() {
 			if before[id] == "" && !ours(stack) {

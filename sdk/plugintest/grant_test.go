@@ -109,7 +109,7 @@ var grantFaults = []planted{
 		plugin: altered{grant: func(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 			g, err := model{}.Grant(ctx, in)
 			if ctx.Err() != nil {
-				time.Sleep(time.Second)
+				time.Sleep(3 * time.Second)
 			}
 			return g, err
 		}}},

@@ -203,6 +203,7 @@ type call struct {
 
 	mu       sync.Mutex
 	ended    bool
+	cut      bool // its ctx ended before it returned
 	open     int
 	requests int
 	shown    map[string]bool // codes and refresh tokens that were sent
@@ -225,8 +226,8 @@ func (c *call) dial(origin string) (message string, late bool) {
 	defer c.mu.Unlock()
 	switch {
 	case c.free:
-	case c.ended:
-		return "the call is over", true
+	case c.ended: // one that was cut off may take a moment to notice
+		return "the call is over", !c.cut
 	case !sdk.MatchOrigin(c.allowed, origin):
 		c.faults = append(c.faults, fmt.Sprintf("it connected to %s, which the schema does not declare for this call (it may reach %s): "+
 			"add it to Origins or AnswerOrigins, or do not follow redirects", origin, list(c.allowed)))
@@ -262,10 +263,12 @@ func (c *call) fail(format string, args ...any) {
 }
 
 // end ends the call, and returns how many requests it made and what was wrong
-// with it. A connection may need a moment to close.
-func (c *call) end() (requests int, faults []string) {
+// with it. A connection may need a moment to close. Cut says that its ctx ended
+// before it returned.
+func (c *call) end(cut bool) (requests int, faults []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.cut = cut
 	for range 1000 {
 		if c.open == 0 {
 			break

@@ -32,7 +32,7 @@ func TestPlantedFaults(t *testing.T) {
 	for _, f := range all {
 		t.Run(f.name, func(t *testing.T) {
 			s := modelSuite(func() sdk.Plugin { return f.plugin })
-			s.Patience = 300 * time.Millisecond
+			s.Patience = time.Second
 			if f.suite != nil {
 				f.suite(&s)
 			}

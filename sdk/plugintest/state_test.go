@@ -56,7 +56,7 @@ var stateFaults = []planted{
 				remembered.Store(in.Get(mKey), g)
 			}
 			return g, err
-		}}},
+		}}, suite: func(*Suite) { remembered.Clear() }},
 }
 
 var remembered sync.Map
