@@ -17,7 +17,7 @@ import (
 // A demonstration that shows something else than it says must fail.
 func TestADemonstrationFails(t *testing.T) {
 	for name, spoil := range map[string]func(*stage){
-		"requested": func(s *stage) { s.onPremise.Set(func(b *standin.HaloBehaviour) { b.Forbidden = true }) },
+		"forbidden": func(s *stage) { s.onPremise.Set(func(b *standin.HaloBehaviour) { b.Forbidden = true }) },
 		"tested":    func(s *stage) { s.cloud.Fail(standin.Token, standin.Fault{Status: 503}) },
 		"connected": func(s *stage) { s.fax.Set(func(b *standin.FaxPlusBehaviour) { b.Deny = true }) },
 	} {
@@ -38,17 +38,27 @@ func TestADemonstrationFails(t *testing.T) {
 	}
 }
 
-// What a renewal costs is counted: a host that asked twice would be shown as
-// one that asks once.
-func TestADemonstrationCountsGrants(t *testing.T) {
+// What a request is answered with, and what a renewal costs, is looked at.
+func TestADemonstrationLooks(t *testing.T) {
 	var out said
 	d := aDemo(t, &out)
-	p := &playing{act: d.stage.halo()[0], d: d, ws: d.opened.ws}
-	if _, err := p.renewed(t.Context()); err == nil {
-		t.Error("a renewal of nothing was shown")
+	defer d.close(false)
+	if err := d.presentType(t.Context(), "faxplus"); err != nil {
+		t.Fatal(err)
 	}
-	if err := d.close(false); err != nil {
+	p := &playing{act: d.stage.faxPlus()[0], d: d, ws: d.opened.ws}
+	p.endless = "" // which is not so: a token that has no end is not renewed
+	if _, err := p.created(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.renewed(t.Context()); err == nil {
+		t.Error("a renewal was shown where there was none")
+	}
+	if _, err := p.get(t.Context(), p.url); err != nil {
 		t.Error(err)
+	}
+	if _, err := p.get(t.Context(), p.url+"/none"); err == nil {
+		t.Error("a page that is not there was shown as one that is")
 	}
 }
 
