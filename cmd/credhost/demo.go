@@ -112,6 +112,13 @@ func (d *demo) run(ctx context.Context) error {
 			}
 		}
 	}
+	// First the store is closed: SQLite's locks would not survive that this
+	// process reads its file.
+	err := d.opened.Close()
+	d.opened = nil
+	if err != nil {
+		return err
+	}
 	secrets, err := d.searchStore()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,6 +60,13 @@ func TestADemonstrationLooks(t *testing.T) {
 	}
 	if _, err := p.get(t.Context(), p.url+"/none"); err == nil {
 		t.Error("a page that is not there was shown as one that is")
+	}
+	if err := errors.Join(d.opened.Close(), os.WriteFile(filepath.Join(d.folder, "leak"), []byte("…"+standin.FaxPlusToken+"…"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d.opened = nil
+	if _, err := d.searchStore(); err == nil {
+		t.Error("a secret in the clear was not found")
 	}
 }
 
