@@ -64,7 +64,7 @@ race: need-cc ## run all tests under the race detector
 	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(TESTFLAGS)"
 
 .PHONY: lint
-lint: need-go ## check formatting, then go vet and staticcheck
+lint: need-go ## check formatting and go.mod, then go vet and staticcheck
 	@badly=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$badly" || \
 		{ echo "these files are not formatted; run gofmt -w on them:" >&2; echo "$$badly" >&2; exit 1; }
 	$(GO) mod tidy -diff
