@@ -138,7 +138,7 @@ func (r *Registry) recall(p *program, pin pin) []stamp {
 	if p.version == nil {
 		return nil
 	}
-	if old := r.before(p.found.name); old != nil && old.version != nil && old.version.digest == pin.Program &&
+	if old := r.entry(p.found.name); old != nil && old.version != nil && old.version.digest == pin.Program &&
 		old.version.pin == pin.Description && old.version.description != nil {
 		p.version.description = old.version.description
 		if old.state == Trusted {
@@ -154,8 +154,8 @@ func (r *Registry) recall(p *program, pin pin) []stamp {
 	return files
 }
 
-// before returns a program of the catalog before, or nil.
-func (r *Registry) before(name string) *program {
+// entry returns what the last catalog has of a program, or nil.
+func (r *Registry) entry(name string) *program {
 	if c := r.catalog.Load(); c != nil {
 		return c.program(name)
 	}
@@ -164,7 +164,7 @@ func (r *Registry) before(name string) *program {
 
 // unchanged takes over what was found out about a program that is not trusted.
 func (r *Registry) unchanged(p *program) bool {
-	old := r.before(p.found.name)
+	old := r.entry(p.found.name)
 	if old == nil || old.version == nil || old.state != Development || !fresh(old.files, p.files) {
 		return false
 	}
@@ -199,9 +199,10 @@ func (r *Registry) introduce(ctx context.Context, p *program, v *version) {
 	}
 	process.stop()
 	r.album.forget(func(i *image) bool { return i.digest == v.digest && !r.runs(i.digest) })
-	v.description, p.version = &process.described, v
+	said := process.described // a copy: the process is to be forgotten
+	v.description, p.version = &said, v
 	if p.state == Development {
-		v.pin = digestOf(canonical(process.described))
+		v.pin = digestOf(canonical(said))
 		return
 	}
 	r.remember(p)

@@ -95,6 +95,8 @@ func (o *Offer) claim(lock *lockFile) {
 		switch {
 		case t.Fault != "":
 			o.Faults = append(o.Faults, "a type is refused: "+t.Fault)
+		case tooWide(t.Schema) != "":
+			o.Faults = append(o.Faults, tooWide(t.Schema))
 		case owner != "" && owner != o.Name:
 			o.Faults = append(o.Faults, belongs(t.Schema.Name, owner))
 		default:

@@ -61,17 +61,13 @@ type call struct {
 
 // do makes a call.
 func (f *facade) do(ctx context.Context, c call) error {
-	v, t, err := f.current()
-	if err != nil {
-		return err
-	}
 	s := f.r.slot(f.Program, f.workspace)
 	defer f.r.leave(s)
 	limited, cancel := context.WithTimeout(ctx, f.r.cfg.CallTimeout)
 	defer cancel()
-	again, err := f.try(limited, s, v, t, c)
+	again, err := f.try(limited, s, c)
 	if again && limited.Err() == nil {
-		_, err = f.try(limited, s, v, t, c)
+		_, err = f.try(limited, s, c)
 	}
 	var said *sdk.Error
 	switch {
@@ -100,22 +96,27 @@ func sooner(a, b context.Context) bool {
 	return !ok || at.Before(bt)
 }
 
-// current returns the version of the program that is trusted now. Answers for
-// the schema of an older one are nothing for it, unless both have the same.
-func (f *facade) current() (*version, wire.Type, error) {
+// current returns the type as it is trusted now. Answers for the schema of an
+// older version of the program are nothing for a newer one, unless both have
+// the same.
+func (f *facade) current() (claim, error) {
 	now, err := f.r.claim(f.Schema().Name)
-	if err != nil {
-		return nil, wire.Type{}, err
+	if err == nil && (now.Program != f.Program || now.Type.Schema.Version != f.Schema().Version) {
+		err = sdk.Errorf(sdk.Unavailable, "plugin %s was replaced a moment ago: try again", f.Program)
 	}
-	if now.Program != f.Program || now.Schema.Version != f.Schema().Version {
-		return nil, wire.Type{}, sdk.Errorf(sdk.Unavailable, "plugin %s was replaced a moment ago: try again", f.Program)
-	}
-	return now.program.version, now.wire, nil
+	return now, err
 }
 
 // try makes a call once, and reports whether it may be made again.
-func (f *facade) try(ctx context.Context, s *slot, v *version, t wire.Type, c call) (again bool, err error) {
-	p, release, err := s.acquire(ctx, v)
+func (f *facade) try(ctx context.Context, s *slot, c call) (again bool, err error) {
+	var now claim
+	p, release, err := s.acquire(ctx, func() (*version, error) {
+		var err error
+		if now, err = f.current(); err != nil {
+			return nil, err
+		}
+		return now.program.version, nil
+	})
 	if err != nil {
 		return false, err
 	}
@@ -126,7 +127,7 @@ func (f *facade) try(ctx context.Context, s *slot, v *version, t wire.Type, c ca
 	out, id := egress.NewCall(ctx, policy), rand.Text()
 	p.live.Store(id, out)
 	heard := p.logs.begin(c.asks)
-	err = c.run(wire.WithCall(ctx, id), p.wire.Plugin(t))
+	err = c.run(wire.WithCall(ctx, id), p.wire.Plugin(now.wire))
 	p.live.Delete(id)
 	p.logs.end(heard, c.brings)
 	switch {

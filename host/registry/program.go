@@ -120,6 +120,9 @@ func (c *catalog) refuses(p *program, t wire.Type) string {
 	if t.Fault != "" {
 		return "a type is refused: " + t.Fault
 	}
+	if why := tooWide(t.Schema); why != "" {
+		return why
+	}
 	if owner := c.lock.owner(name); owner != "" && owner != p.found.name {
 		return belongs(name, owner)
 	} else if owner == "" && p.state != Development {

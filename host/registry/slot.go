@@ -41,12 +41,13 @@ type starting struct {
 	err  error
 }
 
-// acquire returns a process of v that the call may use until it calls release.
-func (s *slot) acquire(ctx context.Context, v *version) (p *process, release func(), err error) {
+// acquire returns a process of the version that current returns, which the
+// call may use until it calls release.
+func (s *slot) acquire(ctx context.Context, current func() (*version, error)) (p *process, release func(), err error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, nil, err
 	}
-	p, err = s.get(ctx, v)
+	p, err = s.get(ctx, current)
 	if err != nil {
 		<-s.room
 		return nil, nil, err
@@ -73,11 +74,17 @@ func (s *slot) enter(ctx context.Context) error {
 	}
 }
 
-// get returns a process of v, which counts one call more.
-func (s *slot) get(ctx context.Context, v *version) (*process, error) {
+// get returns a process, which counts one call more. Each time that it has
+// waited it asks again which version it should be: what was trusted before may
+// not be any more.
+func (s *slot) get(ctx context.Context, current func() (*version, error)) (*process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
+		v, err := current()
+		if err != nil {
+			return nil, err
+		}
 		if s.process != nil && s.process.ended() {
 			s.note(s.process)
 			s.retire()
@@ -105,7 +112,6 @@ func (s *slot) get(ctx context.Context, v *version) (*process, error) {
 			}
 		}
 		s.mu.Unlock()
-		var err error
 		select {
 		case <-st.done:
 			err = st.err
@@ -170,6 +176,9 @@ func (s *slot) start(st *starting, v *version) {
 	s.fault = nil
 	s.process = p
 	s.rest(p)
+	if now := s.r.entry(s.name); now == nil || now.version == nil || now.version.digest != p.digest {
+		s.retire() // it was replaced, or distrusted, while it started
+	}
 	s.r.log.Named(s.name).Debug("started", "workspace", s.workspace, "pid", p.child.ID(), "digest", string(p.digest))
 	s.r.spawn(func() { s.watch(p) })
 }

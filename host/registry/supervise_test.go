@@ -244,6 +244,47 @@ func TestNewVersionDrainsAndSwaps(t *testing.T) {
 	eventually(t, "the old version ends", func() bool { return !alive(old) && programOf(t, r, "alpha").Running == 1 })
 }
 
+// A call that waited while a new version was trusted is for the new version.
+func TestQueuedCallMeetsTheNewVersion(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.MaxCalls = 1
+	r := b.trusted("alpha", conf{Version: "1"})
+	hold := filepath.Join(t.TempDir(), "hold")
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		if _, err := ask(t.Context(), r, "acme", "alpha", "hold", hold); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "the call is under way", func() bool { _, err := os.Stat(hold + ".1"); return err == nil })
+	calls.Go(func() {
+		if g, err := ask(t.Context(), r, "acme", "alpha", "version", ""); err != nil || g.Facts["it"] != "2" {
+			t.Errorf("version %q answers, %v", g.Facts["it"], err)
+		}
+	})
+	eventually(t, "the next waits", func() bool { return r.slotsOf("alpha")[0].queued.Load() == 1 })
+	b.install("alpha", conf{Version: "2"})
+	b.trust(r, "alpha")
+	os.Remove(hold)
+	calls.Wait()
+
+	b.install("alpha", conf{Version: "3", Schema: 1})
+	p, err := r.Plugin("acme", "alpha")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.trust(r, "alpha")
+	_, err = p.Grant(t.Context(), sdk.NewInput(p.Schema(), nil))
+	if !errors.Is(err, sdk.Unavailable) {
+		t.Errorf("answers for another version of the schema: %v, want Unavailable", err)
+	}
+	wantError(t, err, "plugin alpha was replaced a moment ago")
+}
+
 func TestChangeIsNoticed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
