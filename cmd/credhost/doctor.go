@@ -90,18 +90,19 @@ func (p *program) examine(ctx context.Context) examination {
 		}
 		p.examinePlugins(ctx, &e, o.host.Registry())
 	}
-	e.add("note", "sandbox", "none: plugins run as this user and can read what it can. "+held(), "trust only plugins that you would run yourself")
+	e.add("note", "sandbox", "none: plugins run as this user, and can read what it can", "trust only plugins that you would run yourself")
+	e.add("ok", "launch", held(), "")
 	p.examineNetwork(&e)
 	return e
 }
 
 // held says what holds plugins although there is no sandbox.
 func held() string {
-	text := "They do run with none of this environment, on channels that are private to them, from a copy whose digest was checked"
+	copies := "private copies"
 	if runtime.GOOS == "linux" {
-		text += ", in sealed memory where the kernel allows it"
+		copies = "sealed memory (or private copies, where the kernel does not allow it)"
 	}
-	return text
+	return "plugins get nothing of this environment, and run on private channels from " + copies + " that have the digest that was trusted"
 }
 
 func (p *program) examineData(e *examination) {
