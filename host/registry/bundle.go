@@ -4,7 +4,6 @@ package registry
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,16 +165,14 @@ func (b *bundle) copyTo(to string) (map[string]digest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(b.dir, name), err)
 		}
-		if room -= n; room < 0 {
-			return nil, fmt.Errorf("%s is larger than %d MiB", b.dir, maxProgram>>20)
-		}
+		room -= n
 		sums[name] = sum
 	}
 	return sums, nil
 }
 
-// copyFile copies one file, at most room bytes and one more, and returns the
-// digest of what it wrote.
+// copyFile copies one file, at most room bytes, and returns the digest of what
+// it wrote.
 func copyFile(from *os.Root, name, target string, room int64) (digest, int64, error) {
 	in, err := from.OpenFile(name, os.O_RDONLY|nonBlocking, 0)
 	if err != nil {
@@ -194,7 +191,6 @@ func copyFile(from *os.Root, name, target string, room int64) (digest, int64, er
 	if err != nil {
 		return "", 0, err
 	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, room+1))
-	return sumDigest(h.Sum(nil)), n, errors.Join(err, out.Close())
+	n, sum, err := copyHashed(out, in, room)
+	return sum, n, errors.Join(err, out.Close())
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // sealCopy copies the file at path into a folder of this host alone and
@@ -33,20 +34,53 @@ func (a *album) sealCopy(path, name string) (_ *binary, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, maxProgram+1))
+	_, b.digest, err = copyHashed(out, in, maxProgram)
 	if cerr := out.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
 		return nil, plainError(path, err)
 	}
-	if n > maxProgram {
-		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxProgram>>20)
-	}
-	b.digest = sumDigest(h.Sum(nil))
 	b.file, err = openRegular(b.path) // holds the copy, on systems where that keeps others from changing it
 	return b, err
+}
+
+// copyHashed copies all that there is in from, and no more than room bytes, and
+// returns the digest of what it wrote. It hashes one part while it copies the
+// next.
+func copyHashed(to io.Writer, from io.Reader, room int64) (n int64, sum digest, err error) {
+	free, full := make(chan []byte, 2), make(chan []byte, 2)
+	for range cap(free) {
+		free <- make([]byte, 256<<10)
+	}
+	h := sha256.New()
+	var hashing sync.WaitGroup
+	hashing.Go(func() {
+		for part := range full {
+			h.Write(part)
+			free <- part[:cap(part)]
+		}
+	})
+	for err == nil {
+		part := <-free
+		var m int
+		m, err = io.ReadFull(from, part)
+		if n += int64(m); n > room {
+			err = fmt.Errorf("is larger than %d MiB", maxProgram>>20)
+			break
+		}
+		if _, werr := to.Write(part[:m]); werr != nil {
+			err = werr
+			break
+		}
+		full <- part[:m]
+	}
+	close(full)
+	hashing.Wait()
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return n, sumDigest(h.Sum(nil)), err
 }
 
 // hashFile returns the digest of the file at path, which may be a link.

@@ -3,18 +3,17 @@
 package registry
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// seal copies the file at path into sealed memory and hashes it there: once
-// sealed, nobody can change it, and that is what is executed.
+// seal copies the file at path into memory, hashes what it copies, and seals
+// the memory: nobody can change it any more, and that is what is executed. Who
+// could have changed it between the two must be able to change this process.
 func (a *album) seal(path, name string) (*binary, error) {
 	mem, err := memory(name)
 	if err != nil {
@@ -52,24 +51,16 @@ func sealInto(mem *os.File, path string) (*binary, error) {
 		return nil, plainError(path, err)
 	}
 	defer in.Close()
-	n, err := io.CopyBuffer(struct{ io.Writer }{mem}, struct{ io.Reader }{io.LimitReader(in, maxProgram+1)}, make([]byte, 256<<10))
-	switch {
-	case err != nil:
+	n, sum, err := copyHashed(mem, in, maxProgram)
+	if err != nil {
 		return nil, plainError(path, err)
-	case n > maxProgram:
-		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxProgram>>20)
-	case n == 0:
+	}
+	if n == 0 {
 		return nil, fmt.Errorf("%s is empty", path)
 	}
 	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
 	if _, err := unix.FcntlInt(mem.Fd(), unix.F_ADD_SEALS, seals); err != nil {
 		return nil, fmt.Errorf("sealing %s in memory: %w", path, err)
 	}
-	bytes, err := unix.Mmap(int(mem.Fd()), 0, int(n), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_POPULATE)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s in memory: %w", path, err)
-	}
-	defer unix.Munmap(bytes)
-	sum := sha256.Sum256(bytes)
-	return &binary{digest: sumDigest(sum[:]), file: mem, path: "/proc/self/fd/" + strconv.Itoa(int(mem.Fd()))}, nil
+	return &binary{digest: sum, file: mem, path: "/proc/self/fd/" + strconv.Itoa(int(mem.Fd()))}, nil
 }
