@@ -2,7 +2,12 @@
 
 package registry
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/credhost/credhost/sdk"
+)
 
 // A breaker says when a program that crashes may be started again: at once
 // after the first crash, then after waits that double, and after too many
@@ -56,4 +61,43 @@ func (b *breaker) wait(now time.Time) (d time.Duration, quarantined bool) {
 func (b *breaker) clean(now time.Time, cfg Config) bool {
 	n := len(b.crashes)
 	return !now.Before(b.until) && (n == 0 || now.Sub(b.crashes[n-1]) > cfg.CrashWindow)
+}
+
+// note notes the crash of p, if it is one and was not noted yet. A process
+// that ends by itself, in order and with nothing to do, has not crashed.
+func (s *slot) note(p *process) {
+	orderly := p.cause.Load() == nil && p.child.status == nil && p.calls == 0
+	if p.noted || orderly || p.stopping.Load() {
+		return
+	}
+	p.noted = true
+	s.crashed(fmt.Errorf("it died (%s)", p.ending()))
+}
+
+// crashed notes a death or a failed start.
+func (s *slot) crashed(why error) {
+	s.fault = why
+	s.breaker.crash(s.r.cfg.now(), s.r.cfg, s.r.cfg.chance())
+}
+
+// rests returns an error while the program must not be started.
+func (s *slot) rests() error {
+	wait, quarantined := s.breaker.wait(s.r.cfg.now())
+	if wait <= 0 {
+		return nil
+	}
+	e := sdk.Errorf(sdk.Unavailable, "plugin %s is not at hand: %v; it is started again in %s", s.name, s.fault, roughly(wait))
+	if quarantined {
+		e.Message = fmt.Sprintf("plugin %s is not at hand: it crashed %d times, at last: %v; it is in quarantine for %s, or until it is reset",
+			s.name, s.r.cfg.MaxCrashes, s.fault, roughly(wait))
+	}
+	e.RetryAfter = wait
+	return e
+}
+
+func roughly(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(time.Second)
 }

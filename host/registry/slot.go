@@ -127,28 +127,6 @@ func (s *slot) get(ctx context.Context, current func() (*version, error)) (*proc
 
 var errClosed = sdk.Errorf(sdk.Unavailable, "the host is closing")
 
-// rests returns an error while the program must not be started.
-func (s *slot) rests() error {
-	wait, quarantined := s.breaker.wait(s.r.cfg.now())
-	if wait <= 0 {
-		return nil
-	}
-	e := sdk.Errorf(sdk.Unavailable, "plugin %s is not at hand: %v; it is started again in %s", s.name, s.fault, roughly(wait))
-	if quarantined {
-		e.Message = fmt.Sprintf("plugin %s is not at hand: it crashed %d times, at last: %v; it is in quarantine for %s, or until it is reset",
-			s.name, s.r.cfg.MaxCrashes, s.fault, roughly(wait))
-	}
-	e.RetryAfter = wait
-	return e
-}
-
-func roughly(d time.Duration) time.Duration {
-	if d < time.Second {
-		return d.Round(time.Millisecond)
-	}
-	return d.Round(time.Second)
-}
-
 // start starts a process of v for those who wait for st.
 func (s *slot) start(st *starting, v *version) {
 	p, err := s.r.startVersion(s.r.ctx, v)
@@ -206,23 +184,6 @@ func (s *slot) watch(p *process) {
 		log.Error("crashed", "workspace", s.workspace, "why", p.ending(), "wait", roughly(max(wait, 0)), "last", p.last)
 	}
 	s.r.tidy(s)
-}
-
-// note notes the crash of p, if it is one and was not noted yet. A process
-// that ends by itself, in order and with nothing to do, has not crashed.
-func (s *slot) note(p *process) {
-	orderly := p.cause.Load() == nil && p.child.status == nil && p.calls == 0
-	if p.noted || orderly || p.stopping.Load() {
-		return
-	}
-	p.noted = true
-	s.crashed(fmt.Errorf("it died (%s)", p.ending()))
-}
-
-// crashed notes a death or a failed start.
-func (s *slot) crashed(why error) {
-	s.fault = why
-	s.breaker.crash(s.r.cfg.now(), s.r.cfg, s.r.cfg.chance())
 }
 
 // release ends a call on p.
