@@ -56,6 +56,11 @@ type Config struct {
 	Cache   string
 	Dev     bool
 
+	// Runtime is a folder for the sockets of plugins, which must be this
+	// user's alone; its path must be short. If it is empty, "credhost" in
+	// $XDG_RUNTIME_DIR, or else a folder among the temporary files.
+	Runtime string
+
 	Store  Store
 	Sealer Sealer
 
@@ -133,7 +138,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	}
 	h.seen.Store(h.now().UnixNano())
 	h.registry, err = registry.Open(ctx, registry.Config{
-		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev,
+		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
 		Guard: h.guard, Logger: registry.Logger(h.log),
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,6 +75,7 @@ func (p *program) newDemo(ctx context.Context) (_ *demo, err error) {
 	quiet := &program{in: p.in, out: p.out, err: os.Stderr, settings: d.stage.settings(d.folder, p.settings)}
 	d.opened, err = quiet.openWith(ctx, making, host.Config{
 		CallbackURL: callbackURL(d.listener.Addr().(*net.TCPAddr).Port), Now: d.clock.Now,
+		Runtime: filepath.Join(d.folder, "run"),
 	})
 	return d, err
 }
