@@ -64,7 +64,10 @@ func report(w io.Writer, seen figures) (missing int) {
 			continue
 		}
 		ratio, verdict := "", "reached"
-		if base > 0 {
+		switch {
+		case base > 50*mine:
+			ratio = fmt.Sprintf("1/%.0f", base/mine)
+		case base > 0:
 			ratio = fmt.Sprintf("%.2f", mine/base)
 		}
 		if !row.reached(mine, base) {

@@ -24,7 +24,7 @@ func TestReport(t *testing.T) {
 	for i, want := range [][]string{
 		1: {"150ns", "50ns setting the header by hand", "3.00", " reached"},
 		2: {"1 allocations", " reached"},
-		3: {"150ns", "100µs", "0.00", " reached"},
+		3: {"150ns", "100µs", "1/667", " reached"},
 		4: {"130µs", "1.30", "NOT REACHED"},
 	} {
 		for _, w := range want {

@@ -73,8 +73,6 @@ var table = []row{
 		"a bare call of the same size", "at most 1.15", within(1.15)},
 	{"a call, through the registry", metric{registry, "Call", "ns/call"}, metric{registry, "Call", "bare-ns/call"},
 		"the bare connection to the same process", "at most 1.15", within(1.15)},
-	{"a request that is signed, all of it", metric{host, "Sign", "ns/op"}, metric{serve, "Sign", "bare-ns/call"},
-		"a bare call of a plugin", "at most 1.5", within(1.5)},
 	{"first start of a plugin, hashed", metric{registry, "Start/first", "ms"}, metric{registry, "Start/first", "bare-ms"},
 		"bare go-plugin", "at most 25ms more", plus(25)},
 	{"restart of a plugin", metric{registry, "Start/restart", "ms"}, metric{registry, "Start/restart", "bare-ms"},
