@@ -74,7 +74,7 @@ var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c
 func (e *entry) fly(f *flight, n need) {
 	ctx, cancel := context.WithTimeout(e.w.h.ctx, workTime+leaseTime)
 	defer cancel()
-	f.live, f.err = e.w.obtain(ctx, e.id, n)
+	f.live, f.err = e.obtain(ctx, n)
 	e.mu.Lock()
 	e.flight = nil
 	e.remember(f.err)
@@ -94,13 +94,6 @@ func (e *entry) remember(err error) {
 	}
 	e.tries++
 	e.failed, e.next = err, e.w.h.now().Add(max(backoff(e.tries), se.RetryAfter))
-}
-
-// retry forgets failures: the record has changed.
-func (e *entry) retry() {
-	e.mu.Lock()
-	e.failed, e.tries = nil, 0
-	e.mu.Unlock()
 }
 
 // backoff returns how long to wait after the n-th failure in a row: from half

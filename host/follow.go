@@ -83,10 +83,7 @@ func (h *Host) changed(c Change) {
 		return
 	}
 	if v, ok := w.entries.Load(c.ID); ok {
-		if e := v.(*entry); e.generation.Load() != c.Generation {
-			e.live.Store(nil)
-			e.retry()
-		}
+		v.(*entry).changed(c.Generation)
 	}
 }
 

@@ -35,15 +35,15 @@ type entry struct {
 	w  *Workspace
 	id string
 
-	live       atomic.Pointer[live] // nil: to be fetched
-	generation atomic.Uint64        // of the record that live is from
-	used       atomic.Int64         // when last, in Unix seconds; coarse
-	signed     atomic.Uint64        // how often with live's serial
+	live   atomic.Pointer[live] // nil: to be fetched
+	used   atomic.Int64         // when last, in Unix seconds; coarse
+	signed atomic.Uint64        // how often with live's serial
 
-	mu     sync.Mutex
-	flight *flight   // who fetches, if somebody does
-	next   time.Time // not to be fetched before, since it failed
-	failed error     // how
+	mu     sync.Mutex // also held to change live
+	newest uint64     // the record's generation, as far as this host knows
+	flight *flight    // who fetches, if somebody does
+	next   time.Time  // not to be fetched before, since it failed
+	failed error      // how
 	tries  int
 }
 
@@ -132,13 +132,14 @@ const young = time.Minute
 
 // obtain returns a grant that is better than n.old: another host's, or one
 // from the plugin, which it saves before anybody sees it.
-func (w *Workspace) obtain(ctx context.Context, id string, n need) (*live, error) {
+func (e *entry) obtain(ctx context.Context, n need) (*live, error) {
+	w, id := e.w, e.id
 	c, err := w.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if l := c.better(n); l != nil {
-		return l, w.publish(ctx, c, l)
+		return e.publish(ctx, c, l, n)
 	}
 	if err := c.usable(n); err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func (w *Workspace) obtain(ctx context.Context, id string, n need) (*live, error
 		got = c.live()
 		w.h.log.InfoContext(ctx, "grant obtained", "workspace", w.name, "credential", id, "type", c.typeName(), "expiry", got.Expiry)
 	}
-	return got, w.publish(ctx, c, got)
+	return e.publish(ctx, c, got, n)
 }
 
 func isDenied(err error) bool {
@@ -246,31 +247,49 @@ func (c *credential) refuse(e sdk.Error) {
 	c.Refused = r
 }
 
-// publish puts a grant into the cache, from a record as it is stored.
-func (w *Workspace) publish(ctx context.Context, c *credential, l *live) error {
+// publish puts a grant into the cache, from a record as it is stored. If the
+// record has changed meanwhile, it fetches again: what was changed may have
+// cost the credential this grant.
+func (e *entry) publish(ctx context.Context, c *credential, l *live, n need) (*live, error) {
 	if err := c.signing(ctx, l); err != nil {
-		return err
+		return nil, err
 	}
-	e := w.entry(c.rec.ID)
-	e.used.Store(w.h.now().Unix())
-	e.generation.Store(c.rec.Generation)
-	if old := e.live.Swap(l); old == nil || old.serial != l.serial {
-		e.signed.Store(0)
+	e.mu.Lock()
+	stale := c.rec.Generation < e.newest
+	if !stale {
+		e.newest = c.rec.Generation
+		e.used.Store(e.w.h.now().Unix())
+		if old := e.live.Swap(l); old == nil || old.serial != l.serial {
+			e.signed.Store(0)
+		}
 	}
-	return nil
+	e.mu.Unlock()
+	if stale && ctx.Err() == nil {
+		return e.obtain(ctx, n)
+	}
+	return l, ctx.Err()
 }
 
-// published is called when a record has been saved: a grant in the cache is
-// dropped, unless it is still the credential's.
-func (w *Workspace) published(c *credential) {
-	v, ok := w.entries.Load(c.rec.ID)
-	if !ok {
-		return
-	}
-	e := v.(*entry)
+// saved is called when this host has saved the record: the grant in the cache
+// is dropped, unless it is still the credential's.
+func (e *entry) saved(c *credential) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.newest = max(e.newest, c.rec.Generation)
 	if l := e.live.Load(); l != nil && l.serial != c.Serial {
-		e.live.CompareAndSwap(l, nil)
+		e.live.Store(nil)
 	}
-	e.generation.Store(c.rec.Generation)
-	e.retry()
+	e.failed, e.tries = nil, 0
+}
+
+// changed is called when the record may be another than the cache knows.
+func (e *entry) changed(generation uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.newest == generation {
+		return // it was this host
+	}
+	e.newest = generation
+	e.live.Store(nil)
+	e.failed, e.tries = nil, 0
 }

@@ -3,11 +3,14 @@
 package host_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,4 +314,47 @@ func (h *house) approve(code string) {
 		h.t.Fatalf("approving: %v, %v", resp, err)
 	}
 	resp.Body.Close()
+}
+
+// slowStore holds one Get back, after it has read, until the test lets it go on.
+type slowStore struct {
+	host.Store
+	count    atomic.Int32 // the Gets until the one that is held
+	held, on chan struct{}
+}
+
+func (s *slowStore) Get(ctx context.Context, workspace, id string) (host.Record, error) {
+	r, err := s.Store.Get(ctx, workspace, id)
+	if s.count.Add(-1) == 0 {
+		s.held <- struct{}{}
+		<-s.on
+	}
+	return r, err
+}
+
+// TestDeletedWhileFetched shows that a grant which was read just before its
+// credential was deleted is not kept in memory.
+func TestDeletedWhileFetched(t *testing.T) {
+	t.Parallel()
+	store := &slowStore{held: make(chan struct{}), on: make(chan struct{})}
+	h := open(t, func(cfg *host.Config) { store.Store = cfg.Store; cfg.Store = store })
+	id := h.create("placed", nil)
+	h.get(id, "https://placed.example/me") // so that there is a grant in the store
+	second := h.another().Workspace("acme")
+	request := func() error {
+		return second.Authenticate(t.Context(), id, httptest.NewRequest(http.MethodGet, "https://placed.example/me", nil))
+	}
+	store.count.Store(2) // the first looks where the request goes
+	done := make(chan error)
+	go func() { done <- request() }()
+	<-store.held
+	if err := h.Delete(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond) // the second host learns of it
+	close(store.on)
+	<-done // which was under way
+	if err := request(); !errors.Is(err, host.ErrNotFound) {
+		t.Errorf("after the deletion: %v, want ErrNotFound", err)
+	}
 }

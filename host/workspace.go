@@ -241,7 +241,9 @@ func (w *Workspace) edit(ctx context.Context, id string, f func(context.Context,
 		return c, fmt.Errorf("host: saving %s: %w", id, err)
 	}
 	held = false
-	w.published(c)
+	if e, ok := w.entries.Load(id); ok {
+		e.(*entry).saved(c)
+	}
 	return c, nil
 }
 
