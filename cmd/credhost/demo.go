@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,7 +62,7 @@ func (p *program) newDemo(ctx context.Context) (_ *demo, err error) {
 			err = errors.Join(err, d.close(false))
 		}
 	}()
-	if d.folder, err = os.MkdirTemp("", "credhost-demo-"); err != nil {
+	if d.folder, err = os.MkdirTemp("", "credhost-"); err != nil { // a short path: sockets lie in it
 		return nil, err
 	}
 	if d.stage, err = newStage(d.clock.Now); err != nil {
@@ -75,7 +74,7 @@ func (p *program) newDemo(ctx context.Context) (_ *demo, err error) {
 	quiet := &program{in: p.in, out: p.out, err: os.Stderr, settings: d.stage.settings(d.folder, p.settings)}
 	d.opened, err = quiet.openWith(ctx, making, host.Config{
 		CallbackURL: callbackURL(d.listener.Addr().(*net.TCPAddr).Port), Now: d.clock.Now,
-		Runtime: filepath.Join(d.folder, "run"),
+		Runtime: d.folder,
 	})
 	return d, err
 }
