@@ -66,6 +66,7 @@ func (f fixture) setup(e *testscript.Env) error {
 	e.Setenv("ALL_PLUGINS", f.founding+string(filepath.ListSeparator)+f.others)
 	e.Setenv("ALL_LOCK", filepath.Join(f.data, "credhost.lock"))
 	e.Setenv("XDG_RUNTIME_DIR", f.sockets)
+	e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would wait a second at the end of each command
 	e.Setenv("GOOS", runtime.GOOS)
 	e.Setenv("GOARCH", runtime.GOARCH)
 	e.Setenv("PAGE", filepath.Join(e.WorkDir, "page.html"))
