@@ -17,11 +17,24 @@ type Outcome string
 // The outcomes.
 const (
 	Works    Outcome = "works"
-	Limited  Outcome = "works, but lacks a permission"
-	Wrong    Outcome = "does not work"       // the answers, or the approval: see Code and Field
-	Down     Outcome = "could not be tested" // the service or the plugin
-	Untested Outcome = "unknown"             // its type has no test
+	Limited  Outcome = "limited" // works, but lacks a permission
+	Wrong    Outcome = "wrong"   // the answers, or the approval: see Code and Field
+	Down     Outcome = "down"    // the service or the plugin could not be asked
+	Untested Outcome = "unknown" // its type has no test
 )
+
+// Text says the outcome to a person.
+func (o Outcome) Text() string {
+	switch o {
+	case Limited:
+		return "works, but lacks a permission"
+	case Wrong:
+		return "does not work"
+	case Down:
+		return "could not be tested"
+	}
+	return string(o)
+}
 
 // A Verdict is what a test of a credential found.
 type Verdict struct {

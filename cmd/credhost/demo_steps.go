@@ -141,7 +141,7 @@ func (p *playing) tested(ctx context.Context) (string, error) {
 	if err == nil && v.Outcome != host.Works {
 		err = errors.New(verdict(v))
 	}
-	return "the service says that it " + string(v.Outcome), err
+	return "the service says that it " + v.Outcome.Text(), err
 }
 
 // guarded asks for an address that the credential is not for.

@@ -41,7 +41,7 @@ found: 0 if it works; see "credhost help exit-codes" for the others.`,
 
 // verdict returns what a test found in one line.
 func verdict(v host.Verdict) string {
-	text := string(v.Outcome)
+	text := v.Outcome.Text()
 	if v.Field != "" {
 		text += ": " + v.Field
 	}
