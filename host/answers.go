@@ -44,8 +44,10 @@ func (c *credential) patch(ctx context.Context, p Patch) error {
 	if err := c.complete(ctx, values, references); err != nil {
 		return err
 	}
-	if err := c.freshSecrets(origins, p); err != nil {
-		return err
+	if !within(c.Origins.Answers, origins.Answers) || !within(c.Origins.Grant, origins.Grant) {
+		if err := c.freshSecrets(c.typ.Schema, p); err != nil {
+			return err
+		}
 	}
 	if !maps.Equal(before, c.Values) || !maps.Equal(refs, c.References) {
 		c.dropGrant()
@@ -159,12 +161,9 @@ func inField(err error, f sdk.Field) error {
 
 // freshSecrets demands that a patch which opens new destinations comes with
 // all the secrets that are set.
-func (c *credential) freshSecrets(before sdk.Origins, p Patch) error {
-	if within(c.Origins.Answers, before.Answers) && within(c.Origins.Grant, before.Grant) {
-		return nil
-	}
+func (c *content) freshSecrets(s sdk.Schema, p Patch) error {
 	var missing sdk.Errors
-	for _, f := range c.typ.Schema.Fields {
+	for _, f := range s.Fields {
 		isSet := c.Values[f.Name] != "" || c.References[f.Name] != ""
 		if f.Secret && isSet && p.Values[f.Name] == "" && p.References[f.Name] == "" {
 			missing = append(missing, &sdk.Error{Code: sdk.Invalid, Field: f.Name, Reason: ReasonAgain,

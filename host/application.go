@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,8 +89,14 @@ func (a Applications) Update(ctx context.Context, id string, p Patch) (err error
 		}
 		app.rec.Name = *p.Name
 	}
+	before := app.Values
 	if err := app.complete(ctx, merge(app.Values, p.Values), merge(app.References, p.References)); err != nil {
 		return err
+	}
+	if movesSecrets(app.typ.Schema, before, app.Values) {
+		if err := app.freshSecrets(app.typ.Schema, p); err != nil {
+			return err
+		}
 	}
 	app.rec.Generation++
 	app.SchemaVersion = app.typ.Schema.Version
@@ -97,6 +104,19 @@ func (a Applications) Update(ctx context.Context, id string, p Patch) (err error
 		return err
 	}
 	return a.w.h.store.Save(ctx, app.rec, nil)
+}
+
+// movesSecrets reports whether two sets of answers differ in one that decides
+// where secrets go.
+func movesSecrets(s sdk.Schema, before, after map[string]string) bool {
+	for _, template := range slices.Concat(s.Origins, s.AnswerOrigins) {
+		for _, name := range sdk.TemplateFields(template) {
+			if before[name] != after[name] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Delete removes an application. Credentials that refer to it cannot be used
