@@ -25,6 +25,30 @@ func (s Schema) Complete(answers Values) (Values, error) { return s.complete(ans
 func (s Schema) Draft(answers Values) (Values, error) { return s.complete(answers, true) }
 
 func (s Schema) complete(answers Values, draft bool) (Values, error) {
+	full, faults := s.evaluate(answers, draft)
+	var all Errors
+	for i := range s.Fields {
+		if e := faults[s.Fields[i].Name]; e != nil {
+			all = append(all, e)
+		}
+	}
+	all = append(all, s.unknown(answers)...)
+	if all != nil {
+		return nil, all
+	}
+	return full, nil
+}
+
+// Assume is Complete of answers that a person is still giving: what is wrong or
+// missing is left out, rather than refused. Conditions are about its result.
+func (s Schema) Assume(answers Values) Values {
+	full, _ := s.evaluate(answers, true)
+	return full
+}
+
+// evaluate returns the answers to what is asked, as far as they are right, and
+// what is wrong with the others, by the names of their fields.
+func (s Schema) evaluate(answers Values, draft bool) (Values, map[string]*Error) {
 	full := make(Values, len(s.Fields))
 	faults := map[string]*Error{}
 	for _, f := range s.ordered() {
@@ -41,17 +65,7 @@ func (s Schema) complete(answers Values, draft bool) (Values, error) {
 			faults[f.Name] = invalid(ReasonRequired, "is required").In(f)
 		}
 	}
-	var all Errors
-	for _, f := range s.Fields {
-		if e := faults[f.Name]; e != nil {
-			all = append(all, e)
-		}
-	}
-	all = append(all, s.unknown(answers)...)
-	if all != nil {
-		return nil, all
-	}
-	return full, nil
+	return full, faults
 }
 
 // answer returns the canonical answer to a field that is asked: v, or else
@@ -61,7 +75,7 @@ func (s Schema) answer(f Field, v string, full Values) (string, *Error) {
 		if def := s.defaultOf(f, full); v == "" || v == def {
 			return def, nil
 		}
-		return "", invalid(ReasonFixed, "is not asked, so it cannot be answered")
+		return "", invalid(ReasonFixed, kindMessages[Hidden])
 	}
 	v, err := f.canonical(v)
 	if err != nil {

@@ -81,7 +81,8 @@ const (
 	ReasonUnknown  = "unknown"  // the schema has no such field
 	ReasonKind     = "kind"     // not a URL, a number, a date and so on
 	ReasonPattern  = "pattern"  // does not match the field's pattern
-	ReasonBounds   = "bounds"   // too short, too long, too small or too large
+	ReasonBounds   = "bounds"   // too short, too long, too small or too large for the field
+	ReasonSize     = "size"     // larger than any answer may be: see MaxAnswer
 	ReasonOption   = "option"   // not one of the options, or not one that goes with the other answers
 	ReasonFixed    = "fixed"    // nobody is asked this
 )

@@ -17,7 +17,7 @@ import (
 // canonical checks one answer, or many, and returns it in the form that is
 // stored. It never quotes v, which may be a secret.
 func (f Field) canonical(v string) (string, *Error) {
-	long := invalid(ReasonBounds, "is longer than 256 KiB")
+	long := invalid(ReasonSize, "is longer than 256 KiB")
 	if len(v) > MaxAnswer {
 		return "", long
 	}
@@ -36,7 +36,7 @@ func (f Field) canonical(v string) (string, *Error) {
 func (f Field) many(v string) (string, *Error) {
 	var many []string
 	if json.Unmarshal([]byte(v), &many) != nil {
-		return "", invalid(ReasonKind, `must be a list such as ["one","two"]`)
+		return "", invalid(ReasonKind, "must be a list")
 	}
 	kept := many[:0]
 	for _, v := range many {
@@ -63,7 +63,7 @@ func (f Field) one(v string) (string, *Error) {
 		return "", nil
 	}
 	if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-		return "", invalid(ReasonKind, "must be text")
+		return "", invalid(ReasonKind, kindMessages[f.Kind])
 	}
 	v, err := f.parse(v)
 	if err != nil || v == "" {
@@ -83,20 +83,20 @@ func (f Field) parse(v string) (string, *Error) {
 	switch f.Kind {
 	case Text, Choice:
 		if strings.ContainsFunc(v, isControl) {
-			return "", invalid(ReasonKind, "must be one line, without line breaks and control characters")
+			return "", invalid(ReasonKind, kindMessages[f.Kind])
 		}
 	case URL:
 		return parseURL(v)
 	case Bool:
 		if v != "true" && v != "false" {
-			return "", invalid(ReasonKind, "must be true or false")
+			return "", invalid(ReasonKind, kindMessages[Bool])
 		}
 	case Number:
 		return parseNumber(v)
 	case DateTime:
 		t, err := time.Parse(time.RFC3339, v)
 		if err != nil {
-			return "", invalid(ReasonKind, "must be a date and time such as 2006-01-02T15:04:05Z")
+			return "", invalid(ReasonKind, kindMessages[DateTime])
 		}
 		return t.Format(time.RFC3339Nano), nil
 	case JSON:
@@ -107,13 +107,27 @@ func (f Field) parse(v string) (string, *Error) {
 	return v, nil
 }
 
+// kindMessages say what an answer of each kind must be.
+var kindMessages = map[Kind]string{
+	Text:     "must be one line, without line breaks and control characters",
+	LongText: "must be text",
+	URL:      "must be a URL such as https://example.com/path, without user, query and fragment",
+	Choice:   "must be one line, without line breaks and control characters",
+	Bool:     "must be true or false",
+	Number:   "must be a number such as 12.5",
+	DateTime: "must be a date and time such as 2006-01-02T15:04:05Z",
+	JSON:     "must be JSON",
+	Pairs:    "must be names and values, all of them text",
+	Hidden:   "is not asked, so it cannot be answered",
+}
+
 func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }
 
 func parseURL(v string) (string, *Error) {
-	bad := invalid(ReasonKind, "must be a URL such as https://example.com/path, without user, query and fragment")
+	bad := invalid(ReasonKind, kindMessages[URL])
 	u, err := url.Parse(strings.TrimRight(v, "/"))
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil ||
-		u.RawQuery+u.Fragment != "" || u.ForceQuery || strings.Contains(v, "#") || strings.ContainsFunc(v, isControl) {
+	if err != nil || strings.ContainsFunc(v, notInURL) || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil ||
+		u.RawQuery+u.Fragment != "" || u.ForceQuery || strings.Contains(v, "#") {
 		return "", bad
 	}
 	host, ok := hostPort(u)
@@ -124,10 +138,14 @@ func parseURL(v string) (string, *Error) {
 	return u.String(), nil
 }
 
+// notInURL reports whether RFC 3986 has no place for r, which browsers and
+// libraries then each encode in their own way.
+func notInURL(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", r) }
+
 func parseJSON(v string) (string, *Error) {
 	var b bytes.Buffer
 	if json.Compact(&b, []byte(v)) != nil {
-		return "", invalid(ReasonKind, "must be JSON")
+		return "", invalid(ReasonKind, kindMessages[JSON])
 	}
 	if b.String() == "null" {
 		return "", nil
@@ -143,20 +161,37 @@ func parseNumber(v string) (string, *Error) {
 	}
 	x, err := strconv.ParseFloat(v, 64)
 	if err != nil || math.IsInf(x, 0) || math.IsNaN(x) || !json.Valid([]byte(v)) {
-		return "", invalid(ReasonKind, "must be a number such as 12.5")
+		return "", invalid(ReasonKind, kindMessages[Number])
 	}
 	return encode(x + 0), nil // + 0 makes 0 of -0
 }
 
 func parsePairs(v string) (string, *Error) {
-	var pairs map[string]string
-	if json.Unmarshal([]byte(v), &pairs) != nil {
-		return "", invalid(ReasonKind, `must be names and values such as {"name":"value"}`)
-	}
-	if len(pairs) == 0 {
+	all := pairs([]byte(v))
+	switch {
+	case all == nil:
+		return "", invalid(ReasonKind, kindMessages[Pairs])
+	case len(all) == 0:
 		return "", nil
 	}
-	return encode(pairs), nil
+	return encode(all), nil
+}
+
+// pairs returns the members of a JSON object of strings, none of null, and nil
+// of anything else.
+func pairs(object []byte) map[string]string {
+	var members map[string]*string
+	if json.Unmarshal(object, &members) != nil {
+		return nil
+	}
+	all := make(map[string]string, len(members))
+	for name, value := range members {
+		if value == nil {
+			return nil
+		}
+		all[name] = *value
+	}
+	return all
 }
 
 // measure returns what the field's bounds are about.

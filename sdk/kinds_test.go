@@ -42,7 +42,8 @@ func TestCanonicalForms(t *testing.T) {
 		{url, "http://example.com:080/", "http://example.com", ""},
 		{url, "https://example.com:8443", "https://example.com:8443", ""},
 		{url, "https://[2001:DB8:0:0:0:0:0:1]/x", "https://[2001:db8::1]/x", ""},
-		{url, "https://example.com/a b%20c", "https://example.com/a%20b%20c", ""},
+		{url, "https://example.com/a%20b", "https://example.com/a%20b", ""},
+		{url, "https://example.com/a b", "", bad}, {url, "https://example.com/ä", "", bad}, {url, `https://example.com/"`, "", bad},
 		{url, "example.com", "", bad}, {url, "ftp://example.com", "", bad}, {url, "https:example.com", "", bad},
 		{url, "https://", "", bad}, {url, "https:///x", "", bad}, {url, "//example.com", "", bad},
 		{url, "https://u@example.com", "", bad}, {url, "https://@example.com", "", bad},
@@ -144,11 +145,11 @@ func TestLongAnswers(t *testing.T) {
 	if _, flaw := one(t, sdk.Field{Kind: sdk.LongText}, strings.Repeat("x", sdk.MaxAnswer)); flaw != "" {
 		t.Error("an answer of the greatest length is refused")
 	}
-	if _, flaw := one(t, sdk.Field{Kind: sdk.LongText}, strings.Repeat("x", sdk.MaxAnswer+1)); flaw != sdk.ReasonBounds {
+	if _, flaw := one(t, sdk.Field{Kind: sdk.LongText}, strings.Repeat("x", sdk.MaxAnswer+1)); flaw != sdk.ReasonSize {
 		t.Error("an answer beyond the greatest length is taken")
 	}
 	grows := `["` + strings.Repeat("\u2028", sdk.MaxAnswer/4) + `"]` // U+2028 is written as \u2028
-	if _, flaw := one(t, sdk.Field{Kind: sdk.LongText, Many: true}, grows); flaw != sdk.ReasonBounds {
+	if _, flaw := one(t, sdk.Field{Kind: sdk.LongText, Many: true}, grows); flaw != sdk.ReasonSize {
 		t.Error("an answer whose canonical form is too long is taken")
 	}
 }

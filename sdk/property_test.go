@@ -20,7 +20,7 @@ import (
 var sample = map[sdk.Kind][]string{
 	sdk.Text:     {"x", "ž 🐎", "a.b", " x ", "a\nb", "\xff", "\x00"},
 	sdk.LongText: {"x", " a\n\tb\n", "\u2028", "\x00"},
-	sdk.URL:      {"https://example.com", "http://[::1]:8080/a", "HTTPS://Example.com:443//", "https://example.com/a b", "nope", "https://u@example.com"},
+	sdk.URL:      {"https://example.com", "http://[::1]:8080/a", "HTTPS://Example.com:443//", "https://example.com/a%20b", "nope", "https://u@example.com"},
 	sdk.Choice:   {"a", "b", "ab", " a ", "c"},
 	sdk.Bool:     {"true", "false", " true", "yes"},
 	sdk.Number:   {"1", "-2.5", "1e+21", "1E3", "-0", "0.10", "x", "1e999"},
@@ -97,7 +97,8 @@ func randomCondition(r *rand.Rand, s sdk.Schema, among []int, depth int) *sdk.Co
 			return sdk.Not(a)
 		}
 	}
-	if f.Secret || r.IntN(3) == 0 {
+	compared := []sdk.Kind{sdk.Text, sdk.Choice, sdk.Bool, sdk.Number, sdk.Hidden}
+	if f.Secret || !slices.Contains(compared, f.Kind) || r.IntN(3) == 0 {
 		return f.Present()
 	}
 	return f.Is(sample[f.Kind][0])

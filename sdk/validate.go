@@ -53,7 +53,9 @@ func (s Schema) Validate() error {
 	for i, f := range s.Fields {
 		v.field(i, f)
 	}
-	v.cycles()
+	if v.cycles() {
+		v.entangled()
+	}
 	v.condition("connectWhen", s.ConnectWhen, Connection)
 	for _, n := range s.Notices {
 		_, known := s.Field(n.Before)
@@ -220,8 +222,13 @@ func (v *validation) leaf(where string, c *Condition, scope Scope) {
 	}
 	v.check(scope != Application || f.Scope == Application, "%s: condition names %q, which another person answers", where, f.Name)
 	v.check(!f.Secret || c.Present, "%s: condition compares %q, which is secret", where, f.Name)
+	v.check(c.Present || slices.Contains(comparable, f.Kind), "%s: condition compares %q: only lines of text, choices, bools, numbers and hidden fields can be compared", where, printable(f.Name))
 	v.check(c.Is == "" || f.may(c.Is), "%s: condition compares %q with what cannot be its answer", where, f.Name)
 }
+
+// comparable are the kinds whose answers have one form, so that all who evaluate
+// a condition agree: a URL, say, is the same with a final slash and without.
+var comparable = []Kind{Text, Choice, Bool, Number, Hidden}
 
 // may reports whether value can be an answer to f.
 func (f Field) may(value string) bool {
@@ -230,8 +237,10 @@ func (f Field) may(value string) bool {
 	return err == nil && c == value && f.isOption(value)
 }
 
-// cycles refuses fields whose conditions depend on each other.
-func (v *validation) cycles() {
+// cycles refuses fields whose conditions depend on each other, and reports
+// whether there are none.
+func (v *validation) cycles() bool {
+	found := false
 	state := map[string]int{} // 1: on the path, 2: done
 	var visit func(f Field)
 	visit = func(f Field) {
@@ -243,6 +252,7 @@ func (v *validation) cycles() {
 				visit(g)
 			case ok && state[name] == 1:
 				v.check(false, "field %q: its conditions depend on itself", printable(name))
+				found = true
 			}
 		})
 		state[f.Name] = 2
@@ -250,6 +260,39 @@ func (v *validation) cycles() {
 	for _, f := range v.s.Fields {
 		if state[f.Name] == 0 {
 			visit(f)
+		}
+	}
+	return !found
+}
+
+// maxEntangled is how many comparisons the conditions of a schema may come to
+// when each is written in full.
+const maxEntangled = 20_000
+
+// entangled refuses conditions that grow too large when they are written in
+// full, as languages without names for parts of a condition demand: with the
+// conditions of each field that they are about, and so on.
+func (v *validation) entangled() {
+	cost := map[string]int{}
+	var of func(f Field) int
+	of = func(f Field) int {
+		if n, ok := cost[f.Name]; ok {
+			return n
+		}
+		n := 1
+		f.dependsOn(func(name string) {
+			if g, ok := v.s.Field(name); ok && n <= maxEntangled {
+				n += of(g)
+			}
+		})
+		cost[f.Name] = n
+		return n
+	}
+	total := 0
+	for _, f := range v.s.Fields {
+		if total += of(f); total > maxEntangled {
+			v.check(false, "the conditions depend on each other in too many ways")
+			return
 		}
 	}
 }

@@ -21,34 +21,34 @@ func (v Values) Names() []string { return slices.Sorted(maps.Keys(v)) }
 
 // Decode reads a JSON object of native answers: booleans, numbers, lists and
 // objects, where the fields are of that kind. Null is an empty answer, which
-// clears, for every kind. It does not check what Complete does; names that s
-// lacks are kept for Complete to refuse.
+// clears, for every kind.
+//
+// It refuses only what is no object. Names that s lacks, and what is not of its
+// field's kind, become answers that Complete refuses: so that all that is wrong
+// is said at once, and of a field that is not asked nothing.
 func (s Schema) Decode(object []byte) (Values, error) {
 	var native map[string]json.RawMessage
 	if err := json.Unmarshal(object, &native); err != nil || native == nil {
 		return nil, invalid(ReasonKind, "the answers must be a JSON object")
 	}
 	values := make(Values, len(native))
-	var faults Errors
-	for _, name := range slices.Sorted(maps.Keys(native)) {
+	for name, answer := range native {
 		f, known := s.Field(name)
-		text, ok := f.decode(native[name])
-		if !known {
-			text, ok = string(native[name]), true
-		}
-		if !ok {
-			e := invalid(ReasonKind, "must be "+f.nativeKind())
-			e.Field = printable(name)
-			faults = append(faults, e)
-			continue
+		text, ok := f.decode(answer)
+		switch {
+		case !known:
+			text = string(answer)
+		case !ok:
+			text = misfit
 		}
 		values[name] = text
 	}
-	if faults != nil {
-		return nil, faults
-	}
 	return values, nil
 }
+
+// misfit is the text of an answer that is of another kind than its field. No
+// field takes it.
+const misfit = "\x00"
 
 // decode returns one native answer, or many, as text.
 func (f Field) decode(native json.RawMessage) (string, bool) {
@@ -85,23 +85,10 @@ func (f Field) decodeOne(native json.RawMessage) (string, bool) {
 		err := json.Compact(&b, native)
 		return b.String(), err == nil
 	case Pairs:
-		var pairs map[string]string
-		return string(native), json.Unmarshal(native, &pairs) == nil
+		return string(native), pairs(native) != nil
 	}
 	var text string
 	return text, json.Unmarshal(native, &text) == nil
-}
-
-// nativeKind names what Decode expects.
-func (f Field) nativeKind() string {
-	kind := map[Kind]string{Bool: "true or false", Number: "a number", Pairs: "an object of strings"}[f.Kind]
-	if kind == "" {
-		kind = "text"
-	}
-	if f.Many {
-		return "a list, each item " + kind
-	}
-	return kind
 }
 
 // Encode returns answers as a JSON object of native ones, secrets included.
