@@ -62,7 +62,7 @@ func (s Schema) evaluate(answers Values, draft bool) (Values, map[string]*Error)
 		case v != "":
 			full[f.Name] = v
 		case !f.Optional && f.Kind != Hidden && (!draft || f.Suggest == nil):
-			faults[f.Name] = invalid(ReasonRequired, "is required").In(f)
+			faults[f.Name] = invalid(ReasonRequired, f.Message(ReasonRequired)).In(f)
 		}
 	}
 	return full, faults
@@ -75,7 +75,7 @@ func (s Schema) answer(f Field, v string, full Values) (string, *Error) {
 		if def := s.defaultOf(f, full); v == "" || v == def {
 			return def, nil
 		}
-		return "", invalid(ReasonFixed, kindMessages[Hidden])
+		return "", invalid(ReasonFixed, f.Message(ReasonFixed))
 	}
 	v, err := f.canonical(v)
 	if err != nil {
@@ -117,7 +117,7 @@ func (s Schema) offered(f Field, v string, full Values) *Error {
 	for _, choice := range choices {
 		i := f.option(choice)
 		if i < 0 {
-			return invalid(ReasonOption, "is not one of the options")
+			return invalid(ReasonOption, f.Message(ReasonOption))
 		}
 		if !s.Holds(f.Options[i].When, full) {
 			return invalid(ReasonOption, "does not go with the other answers")

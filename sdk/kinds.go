@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 // canonical checks one answer, or many, and returns it in the form that is
 // stored. It never quotes v, which may be a secret.
 func (f Field) canonical(v string) (string, *Error) {
-	long := invalid(ReasonSize, "is longer than 256 KiB")
+	long := invalid(ReasonSize, f.Message(ReasonSize))
 	if len(v) > MaxAnswer {
 		return "", long
 	}
@@ -44,7 +45,11 @@ func (f Field) many(v string) (string, *Error) {
 		if err != nil {
 			return "", err
 		}
-		if c != "" {
+		switch {
+		case c == "":
+		case f.Kind == Choice && slices.Contains(kept, c):
+			return "", invalid(ReasonOption, "is chosen twice")
+		default:
 			kept = append(kept, c)
 		}
 	}
@@ -70,10 +75,10 @@ func (f Field) one(v string) (string, *Error) {
 		return "", err
 	}
 	if !f.Bounds.contains(f.measure(v)) {
-		return "", invalid(ReasonBounds, f.boundsMessage())
+		return "", invalid(ReasonBounds, f.Message(ReasonBounds))
 	}
 	if f.Pattern != "" && !compiled(f.Pattern).MatchString(v) {
-		return "", invalid(ReasonPattern, f.patternMessage())
+		return "", invalid(ReasonPattern, f.Message(ReasonPattern))
 	}
 	return v, nil
 }
@@ -117,7 +122,7 @@ var kindMessages = map[Kind]string{
 	Number:   "must be a number such as 12.5",
 	DateTime: "must be a date and time such as 2006-01-02T15:04:05Z",
 	JSON:     "must be JSON",
-	Pairs:    "must be names and values, all of them text",
+	Pairs:    "must be names and values, all of them text, and each name once",
 	Hidden:   "is not asked, so it cannot be answered",
 }
 
@@ -177,19 +182,40 @@ func parsePairs(v string) (string, *Error) {
 	return encode(all), nil
 }
 
-// pairs returns the members of a JSON object of strings, none of null, and nil
-// of anything else.
-func pairs(object []byte) map[string]string {
+// pairs returns the members of a JSON object of strings, or of a list of names
+// and values; none of null, and nil of anything else. A name that stands twice
+// in a list is refused.
+func pairs(native []byte) map[string]string {
 	var members map[string]*string
-	if json.Unmarshal(object, &members) != nil {
+	if json.Unmarshal(native, &members) == nil {
+		all := make(map[string]string, len(members))
+		for name, value := range members {
+			if value == nil {
+				return nil
+			}
+			all[name] = *value
+		}
+		return all
+	}
+	var listed []struct{ Name, Value *string }
+	if json.Unmarshal(native, &listed) != nil {
 		return nil
 	}
-	all := make(map[string]string, len(members))
-	for name, value := range members {
-		if value == nil {
+	all := make(map[string]string, len(listed))
+	for _, pair := range listed {
+		switch {
+		case pair.Name == nil && pair.Value == nil: // a row that was added and left empty
+			continue
+		case pair.Name == nil:
 			return nil
 		}
-		all[name] = *value
+		if _, twice := all[*pair.Name]; twice {
+			return nil
+		}
+		all[*pair.Name] = ""
+		if pair.Value != nil {
+			all[*pair.Name] = *pair.Value
+		}
 	}
 	return all
 }
@@ -203,10 +229,34 @@ func (f Field) measure(v string) float64 {
 	return float64(utf8.RuneCountInString(v))
 }
 
+// Message returns what [Schema.Complete] says of an answer to f that it refuses
+// for the given reason, so that a form can say the same; "" if it gives none.
+func (f Field) Message(reason string) string {
+	switch reason {
+	case ReasonRequired:
+		return "is required"
+	case ReasonKind:
+		return kindMessages[f.Kind]
+	case ReasonBounds:
+		return f.boundsMessage()
+	case ReasonSize:
+		return "is longer than 256 KiB"
+	case ReasonPattern:
+		return f.patternMessage()
+	case ReasonOption:
+		return "is not one of the options"
+	case ReasonFixed:
+		return kindMessages[Hidden]
+	}
+	return ""
+}
+
 func (f Field) boundsMessage() string {
 	limit := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 	text := "must be "
 	switch b := f.Bounds; {
+	case b == nil:
+		return ""
 	case b.Min != nil && b.Max != nil:
 		text += "between " + limit(*b.Min) + " and " + limit(*b.Max)
 	case b.Min != nil:

@@ -62,7 +62,7 @@ func randomSchema(r *rand.Rand) sdk.Schema {
 func randomField(r *rand.Rand, name string, s sdk.Schema, below []int) sdk.Field {
 	f := sdk.Field{Name: name, Title: "F", Kind: pick(r, allKinds), Optional: r.IntN(2) == 0, When: randomCondition(r, s, below, 2)}
 	f.Secret = r.IntN(5) == 0 && f.Kind != sdk.Choice && f.Kind != sdk.Bool && f.Kind != sdk.Hidden
-	f.Many = r.IntN(4) == 0 && f.Kind != sdk.Bool && f.Kind != sdk.Hidden
+	f.Many = r.IntN(4) == 0 && f.Kind != sdk.Bool && f.Kind != sdk.Hidden && f.Kind != sdk.Pairs
 	if f.Kind == sdk.Choice {
 		for _, value := range []string{"a", "b", "ab"} {
 			f.Options = append(f.Options, sdk.Option{Value: value, When: randomCondition(r, s, below, 1)})

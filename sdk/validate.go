@@ -119,7 +119,7 @@ func (v *validation) field(i int, f Field) {
 	check(slices.Contains(kinds, f.Kind), "there is no kind %q", printable(string(f.Kind)))
 	check(f.Scope == Connection || f.Scope == Application, "there is no scope %q", printable(string(f.Scope)))
 	check(!f.Secret || f.Kind != Choice && f.Kind != Bool && f.Kind != Hidden, "this kind cannot be secret")
-	check(!f.Many || f.Kind != Bool && f.Kind != Hidden, "this kind cannot have many answers")
+	check(!f.Many || f.Kind != Bool && f.Kind != Hidden && f.Kind != Pairs, "this kind cannot have many answers")
 	check(!f.Secret || f.Default == "" && f.Defaults == nil, "a secret cannot have a default, which everybody sees")
 	if b := f.Bounds; b != nil {
 		check(isNumber(b.Min) && isNumber(b.Max), "bounds must be numbers")

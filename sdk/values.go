@@ -20,7 +20,9 @@ type Values map[string]string
 func (v Values) Names() []string { return slices.Sorted(maps.Keys(v)) }
 
 // Decode reads a JSON object of native answers: booleans, numbers, lists and
-// objects, where the fields are of that kind. Null is an empty answer, which
+// objects, where the fields are of that kind. Pairs are an object or, as form
+// libraries want them, a list such as [{"name":"X-Team","value":"blue"}]. JSON is
+// any value but a text, or a text that holds it. Null is an empty answer, which
 // clears, for every kind.
 //
 // It refuses only what is no object. Names that s lacks, and what is not of its
@@ -81,11 +83,14 @@ func (f Field) decodeOne(native json.RawMessage) (string, bool) {
 		var x float64
 		return string(native), json.Unmarshal(native, &x) == nil
 	case JSON:
-		var b bytes.Buffer
-		err := json.Compact(&b, native)
-		return b.String(), err == nil
+		if native[0] != '"' { // or it is a text that holds JSON
+			var b bytes.Buffer
+			err := json.Compact(&b, native)
+			return b.String(), err == nil
+		}
 	case Pairs:
-		return string(native), pairs(native) != nil
+		all := pairs(native)
+		return encode(all), all != nil
 	}
 	var text string
 	return text, json.Unmarshal(native, &text) == nil
@@ -116,7 +121,11 @@ func (f Field) encode(text string) json.RawMessage {
 
 func (f Field) encodeOne(text string) json.RawMessage {
 	switch f.Kind {
-	case Bool, Number, JSON, Pairs:
+	case JSON:
+		if json.Valid([]byte(text)) && text[0] != '"' {
+			return json.RawMessage(text)
+		}
+	case Bool, Number, Pairs:
 		if json.Valid([]byte(text)) {
 			return json.RawMessage(text)
 		}

@@ -18,7 +18,7 @@ var everyKind = sdk.Schema{Name: "t", Title: "T", Fields: []sdk.Field{
 	{Name: "flag", Title: "T", Optional: true, Kind: sdk.Bool},
 	{Name: "number", Title: "T", Optional: true, Kind: sdk.Number}, {Name: "numbers", Title: "T", Optional: true, Kind: sdk.Number, Many: true},
 	{Name: "json", Title: "T", Optional: true, Kind: sdk.JSON}, {Name: "jsons", Title: "T", Optional: true, Kind: sdk.JSON, Many: true},
-	{Name: "pairs", Title: "T", Optional: true, Kind: sdk.Pairs}, {Name: "pairses", Title: "T", Optional: true, Kind: sdk.Pairs, Many: true},
+	{Name: "pairs", Title: "T", Optional: true, Kind: sdk.Pairs}, {Name: "listed", Title: "T", Optional: true, Kind: sdk.Pairs},
 }}
 
 func TestDecode(t *testing.T) {
@@ -27,9 +27,10 @@ func TestDecode(t *testing.T) {
 		object string
 		want   sdk.Values
 	}{
-		{`{"text":"a\nb","texts":["a",null,""],"flag":false,"number":1e2,"numbers":[1,2.50],"json":{"a": [1]},"jsons":[1,"x",null],"pairs":{"a":"b"},"pairses":[{"a":"b"}]}`,
+		{`{"text":"a\nb","texts":["a",null,""],"flag":false,"number":1e2,"numbers":[1,2.50],"json":{"a": [1]},"jsons":[1,"[2]",null],"pairs":{"a":"b"},"listed":[{"name":"a","value":"b"},{"name":"c"},{}]}`,
 			sdk.Values{"text": "a\nb", "texts": `["a","",""]`, "flag": "false", "number": "1e2", "numbers": `["1","2.50"]`, "json": `{"a":[1]}`,
-				"jsons": `["1","\"x\"",""]`, "pairs": `{"a":"b"}`, "pairses": `["{\"a\":\"b\"}"]`}},
+				"jsons": `["1","[2]",""]`, "pairs": `{"a":"b"}`, "listed": `{"a":"b","c":""}`}},
+		{`{"json":"\"x\"","listed":[{"name":"a"},{"name":"a"}],"pairs":[{"value":"b"}]}`, sdk.Values{"json": `"x"`, "listed": "\x00", "pairs": "\x00"}},
 		{`{"text":null,"texts":null,"flag":null,"number":null,"json":null,"pairs":null}`,
 			sdk.Values{"text": "", "texts": "", "flag": "", "number": "", "json": "", "pairs": ""}},
 		{` {} `, sdk.Values{}},
@@ -58,13 +59,13 @@ func TestAnswersOfAnotherKind(t *testing.T) {
 		sdk.Field{Name: "needed", Title: "T"},
 		sdk.Field{Name: "depends", Title: "T", Kind: sdk.Number, When: s.Fields[2].Is("true")},
 		sdk.Field{Name: "fixed", Kind: sdk.Hidden, Default: "x"})
-	values, err := s.Decode([]byte(`{"depends":"x","nope":1,"fixed":["x"],"text":1,"texts":"a","flag":"true","number":"1","numbers":["1"],"pairs":{"a":1},"pairses":{}}`))
+	values, err := s.Decode([]byte(`{"depends":"x","nope":1,"fixed":["x"],"text":1,"texts":"a","flag":"true","number":"1","numbers":["1"],"pairs":{"a":1},"listed":"x"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.Complete(values)
 	want := []fault{{"text", sdk.ReasonKind}, {"texts", sdk.ReasonKind}, {"flag", sdk.ReasonKind}, {"number", sdk.ReasonKind},
-		{"numbers", sdk.ReasonKind}, {"pairs", sdk.ReasonKind}, {"pairses", sdk.ReasonKind}, {"needed", sdk.ReasonRequired},
+		{"numbers", sdk.ReasonKind}, {"pairs", sdk.ReasonKind}, {"listed", sdk.ReasonKind}, {"needed", sdk.ReasonRequired},
 		{"fixed", sdk.ReasonFixed}, {"nope", sdk.ReasonUnknown}}
 	if diff := cmp.Diff(want, faults(t, err)); diff != "" {
 		t.Error(diff)
@@ -73,9 +74,9 @@ func TestAnswersOfAnotherKind(t *testing.T) {
 
 func TestEncode(t *testing.T) {
 	t.Parallel()
-	answers := sdk.Values{"text": "<a>", "texts": `["a"]`, "flag": "true", "number": "1.5", "numbers": `["1"]`, "json": `{"a":1}`, "jsons": `["1","{}"]`,
-		"pairs": `{"a":"b"}`, "pairses": `["{}"]`, "nope": "x"}
-	const want = `{"flag":true,"json":{"a":1},"jsons":[1,{}],"number":1.5,"numbers":[1],"pairs":{"a":"b"},"pairses":[{}],"text":"<a>","texts":["a"]}`
+	answers := sdk.Values{"text": "<a>", "texts": `["a"]`, "flag": "true", "number": "1.5", "numbers": `["1"]`, "json": `{"a":1}`, "jsons": `["1","{}","\"x\""]`,
+		"pairs": `{"a":"b"}`, "nope": "x"}
+	const want = `{"flag":true,"json":{"a":1},"jsons":[1,{},"\"x\""],"number":1.5,"numbers":[1],"pairs":{"a":"b"},"text":"<a>","texts":["a"]}`
 	if got := string(everyKind.Encode(answers)); got != want {
 		t.Errorf("Encode gives %s", got)
 	}

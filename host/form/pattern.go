@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package form
+
+import "strings"
+
+// Patterns of what the kinds take, for validators that know only JSON Schema.
+// They are read alike by RE2 and by ECMAScript with the flag u.
+const (
+	spaces = `[\t\n\v\f\r ]`
+
+	// A host is a name whose last label is no number, or an address.
+	label   = `[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
+	last    = `(?:[0-9]*[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|[0-9]+-[A-Za-z0-9_-]*[A-Za-z0-9_])`
+	byteOf4 = `(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
+	host    = `(?:(?:` + label + `\.)*` + last + `|` + byteOf4 + `(?:\.` + byteOf4 + `){3}|\[[0-9A-Fa-f:.]+\])`
+	pathOf  = `(?:\/(?:[A-Za-z0-9._~!$&'()*+,;=:@\/-]|%[0-9A-Fa-f]{2})*)?`
+	urlText = `^` + spaces + `*[Hh][Tt][Tt][Pp][Ss]?:\/\/` + host + `(?::[0-9]{1,5})?` + pathOf + spaces + `*$`
+
+	// jsonText is how a JSON document begins, which finds what is none at all.
+	jsonText = `^` + spaces + `*(?:[\[{"0-9-]|true|false)`
+
+	// controls are the characters that no line has. The last two are U+2028 and
+	// U+2029, which Go and browsers escape in different ways.
+	controls = `\x00-\x1f\x7f\x85` + "\u2028\u2029"
+)
+
+// line returns the pattern of a line of text. Where there must be an answer,
+// one of spaces alone is none; in a secret a space is a character like any.
+func line(v variant) string {
+	if v.required && !v.field.Secret {
+		return `^[^` + controls + `]*[^` + controls + ` ][^` + controls + `]*$`
+	}
+	return `^[^` + controls + `]*$`
+}
+
+// ecma returns a pattern of a schema, which RE2 defines, for ECMAScript: there
+// a dot and a space stand for other characters.
+func ecma(pattern string) string {
+	if !strings.ContainsAny(pattern, `.\`) {
+		return pattern
+	}
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		two := pattern[i:min(i+2, len(pattern))]
+		switch {
+		case two == `\s` && class:
+			b.WriteString(`\t\n\f\r `)
+			i++
+		case two == `\s`:
+			b.WriteString(`[\t\n\f\r ]`)
+			i++
+		case two == `\S` && !class:
+			b.WriteString(`[^\t\n\f\r ]`)
+			i++
+		case c == '\\':
+			b.WriteString(two)
+			i++
+		case c == '.' && !class:
+			b.WriteString(`[^\n]`)
+		default:
+			class = class && c != ']' || !class && c == '['
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
