@@ -33,11 +33,11 @@ var (
 	tenant = sdk.Field{Name: "tenant", Title: "Tenant", Example: "example", When: hostingType.Is("hostedHalo"),
 		Help: "The name of your tenant, shown in the same place."}
 	clientID = sdk.Field{Name: "clientId", Title: "Client ID",
-		Help: "Register an application in the Halo API settings: authentication method Client ID and Secret (Services), also called Client Credentials; login type Agent, with an API-only agent made for this purpose; on the Permissions tab tick all. Save, and copy the ID only then."}
+		Help: "Register an application in the Halo API settings. Choose the authentication method Client ID and Secret (Services), also called Client Credentials, and the login type Agent, with an API-only agent made for this purpose. On the Permissions tab, tick all. Copy the ID only after you have saved."}
 	clientSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true,
 		Help: "Shown once, when the application is registered. If it is lost, generate a new one."}
 	scope = sdk.Field{Name: "scope", Title: "Scope", Default: "all", Example: "read:tickets edit:tickets",
-		Help: "Separated by spaces, and limited to the permissions that are ticked on the application."}
+		Help: "One or more, separated by spaces. They reach no further than the permissions that are ticked on the application."}
 )
 
 // halopsa is the plugin. It has no settings.
@@ -57,6 +57,7 @@ func (halopsa) Schema() sdk.Schema {
 		AnswerOrigins: []string{"{authUrl}"},
 		Notices: []sdk.Notice{{Before: "clientId",
 			Text: "HaloPSA checks the permissions of the application and those of its agent: a call needs both."}},
+		Words: words,
 	}
 }
 
@@ -103,23 +104,29 @@ func explain(in sdk.Input, err error) error {
 	case said.Code == "invalid_client":
 		return sdk.Errorf(sdk.Denied, "HaloPSA does not take the client ID and secret: check both; a lost secret can be generated anew").Because(err)
 	case said.Code == "unauthorized_client", said.Code == "unsupported_grant_type":
-		return sdk.Errorf(sdk.Denied, "HaloPSA gives this application no token: its authentication method must be Client ID and Secret (Services)").Because(err)
+		return sdk.Errorf(sdk.Denied, "HaloPSA gives this application no token: its authentication method must be Client ID and Secret (Services), also called Client Credentials").Because(err)
 	case said.Code == "invalid_scope":
-		return sdk.Errorf(sdk.Invalid, "is not one that HaloPSA knows, or that is ticked on the application").In(scope).Because(err)
+		return sdk.Errorf(sdk.Invalid, "is not a scope that HaloPSA knows, or is not ticked on the application").In(scope).Because(err)
 	case unnamed && in.Get(tenant) != "":
 		return sdk.Errorf(sdk.Invalid, "is probably not the tenant's name: HaloPSA does not take the request").In(tenant).Because(err)
 	case said.Status == http.StatusNotFound, said.Status < 300 && errors.Is(err, sdk.Unavailable):
-		return noAPI(authURL, in.Get(authURL), "auth").Because(err)
+		return elsewhere(in, authURL, "/api", errAuth).Because(err)
 	}
 	return err
 }
 
-// noAPI says that something else answers at an address.
-func noAPI(f sdk.Field, address, end string) *sdk.Error {
-	if !strings.HasSuffix(address, "/"+end) && (strings.HasSuffix(address, "/api") || strings.HasSuffix(address, "/auth")) {
+var (
+	errAuth = sdk.Errorf(sdk.Invalid, "is not where HaloPSA answers: copy it from API Details; it usually ends in /auth")
+	errAPI  = sdk.Errorf(sdk.Invalid, "is not where HaloPSA answers: copy it from API Details; it usually ends in /api")
+)
+
+// elsewhere says that something else answers at an address: it is wrong, or
+// the other one, if it ends as that does.
+func elsewhere(in sdk.Input, f sdk.Field, otherEnd string, wrong *sdk.Error) *sdk.Error {
+	if strings.HasSuffix(in.Get(f), otherEnd) {
 		return sdk.Errorf(sdk.Invalid, "looks like the other one: are the two URLs swapped?").In(f)
 	}
-	return sdk.Errorf(sdk.Invalid, "is not where HaloPSA answers: copy it from API Details; it usually ends in /%s", end).In(f)
+	return wrong.In(f)
 }
 
 // Test implements [sdk.Tester]. A token alone proves nothing: HaloPSA gives
@@ -138,11 +145,11 @@ func (halopsa) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
 	case resp.StatusCode == http.StatusUnauthorized && g.Facts["scope"] == "":
 		return sdk.Errorf(sdk.Forbidden, "HaloPSA gave a token without a scope, which its API does not take: tick permissions on the application")
 	case resp.StatusCode == http.StatusUnauthorized:
-		return sdk.Errorf(sdk.Denied, "the HaloPSA API does not take the token: check that the agent still has access, and the resource server's URL")
+		return sdk.Errorf(sdk.Denied, "the HaloPSA API does not take the token: check that the agent still has access, and that the resource server URL is right")
 	case resp.StatusCode == http.StatusForbidden:
 		return sdk.Errorf(sdk.Forbidden, "the client works, but the application or its agent lacks a permission")
 	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusOK && !json.Valid(body):
-		return noAPI(resourceURL, in.Get(resourceURL), "api")
+		return elsewhere(in, resourceURL, "/auth", errAPI)
 	}
 	return sdk.Status(resp)
 }

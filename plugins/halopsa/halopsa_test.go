@@ -121,6 +121,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestWords(t *testing.T) { plugintest.Words(t, halopsa{}.Schema()) }
+
 // Every field but one whose choices explain themselves says where to find it.
 func TestHelp(t *testing.T) {
 	said := ""
