@@ -47,7 +47,7 @@ func ask(ctx context.Context, in sdk.Input, g sdk.Grant, path string) (known boo
 	case resp.StatusCode == http.StatusBadRequest && isJSON:
 		return true, nil // the token is good, whatever else is wrong: 7.10.10 to 7.10.15 do not know whose it is
 	case resp.StatusCode == http.StatusUnauthorized:
-		return true, sdk.Errorf(sdk.Denied, "the HelloCloud API does not take the token; if it never did, its web server may drop the Authorization header (Admin > Repair > Rebuild .htaccess)")
+		return true, sdk.Errorf(sdk.Denied, "the HelloCloud API does not take the token; if it never has, the web server may drop the Authorization header (Admin > Repair > Rebuild .htaccess)")
 	}
 	return true, sdk.Status(resp)
 }

@@ -18,10 +18,10 @@ import (
 func main() { serve.Plugin(hellocloud{}) }
 
 var (
-	baseURL = sdk.Field{Name: "baseUrl", Title: "Instance URL", Kind: sdk.URL, Example: "https://path-to-instance",
-		Help: "The address of your HelloCloud. If it lives in a folder, such as /legacy, the folder belongs to it."}
+	baseURL = sdk.Field{Name: "baseUrl", Title: "Instance URL", Kind: sdk.URL, Example: "https://crm.example.com",
+		Help: "The address of your HelloCloud. If it is in a folder, such as /legacy, include the folder."}
 	version = sdk.Field{Name: "version", Title: "HelloCloud version", Kind: sdk.Choice, Default: "7.10.2+",
-		Help:    "It decides which grants there are.",
+		Help:    "Decides which grant types there are.",
 		Options: []sdk.Option{{Value: "7.10.0"}, {Value: "7.10.2+"}}}
 	grantType = sdk.Field{Name: "grantType", Title: "Grant type", Kind: sdk.Choice, Default: "client_credentials",
 		Defaults: []sdk.Default{{Value: "password", When: version.Is("7.10.0")}},
@@ -36,7 +36,7 @@ var (
 	clientSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true,
 		Help: "What was entered in Change secret. HelloCloud keeps a hash of it, so it cannot be read again after saving."}
 	username = sdk.Field{Name: "username", Title: "Username", When: grantType.Is("password"),
-		Help: "A valid HelloCloud user name."}
+		Help: "The name with which the user signs in to HelloCloud."}
 	password = sdk.Field{Name: "password", Title: "Password", Secret: true, When: grantType.Is("password"),
 		Help: "That user's password."}
 )
@@ -58,6 +58,7 @@ func (hellocloud) Schema() sdk.Schema {
 		Icon:    icon,
 		Fields:  []sdk.Field{baseURL, version, grantType, clientID, clientSecret, username, password},
 		Origins: []string{"{baseUrl}"},
+		Words:   words,
 	}
 }
 
@@ -143,16 +144,15 @@ func explain(in sdk.Input, err error) error {
 	if !errors.As(err, &said) {
 		return err
 	}
-	denied := func(message string) error { return sdk.Errorf(sdk.Denied, "%s", message).Because(err) }
 	switch {
 	case said.Code == "invalid_client" || said.Says("OAuth2Clients"):
-		return denied("HelloCloud does not take the client ID and secret: check both; the ID is not the name, and the client must be one for this grant type")
+		return sdk.Errorf(sdk.Denied, "HelloCloud does not take the client ID and secret: check both; the ID is not the name, and the client must be one for this grant type").Because(err)
 	case said.Says("No user found with this username"), said.Says("The password is invalid"), said.Says("The user credentials were incorrect"):
-		return denied("HelloCloud does not take the username and password")
+		return sdk.Errorf(sdk.Denied, "HelloCloud does not take the username and password: check both").Because(err)
 	case noUser(err):
-		return denied("the client has no associated user, or is one for another grant type: check it in OAuth2 Clients and Tokens")
+		return sdk.Errorf(sdk.Denied, "the client has no associated user, or is one for another grant type: check it in OAuth2 Clients and Tokens").Because(err)
 	case said.Code == "unsupported_grant_type":
-		return sdk.Errorf(sdk.Invalid, "this HelloCloud does not offer the grant type: choose another").In(grantType).Because(err)
+		return sdk.Errorf(sdk.Invalid, "is not one that this HelloCloud offers: choose another").In(grantType).Because(err)
 	case said.Status == http.StatusNotFound, said.Status == http.StatusMethodNotAllowed, said.Status < 300:
 		return noAPI().Because(err)
 	}

@@ -132,6 +132,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestWords(t *testing.T) { plugintest.Words(t, hellocloud{}.Schema()) }
+
 func TestHelp(t *testing.T) {
 	said := ""
 	for _, f := range (hellocloud{}).Schema().Fields {
@@ -293,7 +295,7 @@ func TestOutcomes(t *testing.T) {
 		"wrong user":                         {person("username", "nobody"), nil, sdk.Denied, "", "username and password"},
 		"password client as a machine":       {machine("clientId", standin.HelloCloudPasswordClient), nil, sdk.Denied, "", "associated user"},
 		"password client as a machine, 7.14": {machine("clientId", standin.HelloCloudPasswordClient), version("7.14.6"), sdk.Denied, "", "one for this grant type"},
-		"grant that is not offered":          {machine(), version("7.10.0"), sdk.Invalid, "grantType", "does not offer"},
+		"grant that is not offered":          {machine(), version("7.10.0"), sdk.Invalid, "grantType", "offers"},
 		"wrong address":                      {machine("baseUrl", "https://crm.example.com/nothing"), nil, sdk.Invalid, "baseUrl", "folder"},
 		"page":                               {machine(), fail(standin.Token, standin.Fault{HTML: true}), sdk.Invalid, "baseUrl", "address"},
 		"page of the API":                    {machine(), fail(standin.API, standin.Fault{HTML: true}), sdk.Invalid, "baseUrl", "address"},
