@@ -28,7 +28,7 @@ var (
 	method = sdk.Field{Name: "authMethod", Title: "Authentication method", Kind: sdk.Choice, Default: "pat",
 		Help: "Both need the Enterprise plan, and an owner or administrator in the web app.",
 		Options: []sdk.Option{
-			{Value: "pat", Title: "Personal Access Token", Help: "Recommended. You make it once; it ends on the date that you choose."},
+			{Value: "pat", Title: "Personal Access Token", Help: "Recommended. You make it once; it expires on the date that you choose."},
 			{Value: "oauth2", Title: "OAuth 2.0", Help: "You approve access in the browser."},
 		}}
 	token = sdk.Field{Name: "personalAccessToken", Title: "Personal Access Token", Secret: true, Pattern: `^\S+$`, Example: "alohi_pat_…",
@@ -39,7 +39,7 @@ var (
 	clientID = sdk.Field{Name: "clientId", Title: "Client ID", Pattern: `^APIK-[^:\s]+$`, Example: "APIK-…",
 		When: method.Is("oauth2"), Help: "Profile > Integrations > Fax.Plus API > Activate. It starts with APIK-."}
 	clientSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true,
-		When: method.Is("oauth2"), Help: "In the same place."}
+		When: method.Is("oauth2"), Help: "Shown in the same place."}
 	advanced = sdk.Field{Name: "advancedSecurityControls", Title: "The account has Advanced Security Controls", Kind: sdk.Bool,
 		When: method.Is("oauth2"), Help: "If so, access must be approved again every 30 days."}
 )
@@ -66,6 +66,7 @@ func (faxplus) Schema() sdk.Schema {
 		Notices: []sdk.Notice{
 			{Before: "clientId", Text: "Add this host's redirect URL to the redirect URIs of the API client at Fax.Plus, letter for letter.", When: method.Is("oauth2")},
 		},
+		Words: words,
 	}
 }
 
@@ -95,7 +96,7 @@ func (faxplus) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk
 	c.ID = in.Get(clientID) // which this request wants beside the header
 	tok, err := c.Exchange(ctx, cb)
 	if err != nil {
-		return sdk.Grant{}, explain(err, "Fax.Plus does not take the approval: check that this host's redirect URL is one of the client's, and connect again")
+		return sdk.Grant{}, explain(err, errApproval)
 	}
 	tok.Kept = map[string]string{"approved": time.Now().UTC().Format(time.RFC3339)}
 	return grant(in, tok), nil
@@ -111,14 +112,19 @@ func (faxplus) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 	}
 	tok, err := client(in).Refresh(ctx, in.State)
 	if err != nil {
-		return sdk.Grant{}, explain(err, "Fax.Plus does not renew the access any more: connect again; with Advanced Security Controls this is due every 30 days")
+		return sdk.Grant{}, explain(err, errRenewal)
 	}
 	return grant(in, tok), nil
 }
 
+var (
+	errApproval = sdk.Errorf(sdk.Denied, "Fax.Plus does not take the approval: check that this host's redirect URL is one of the client's, and connect again")
+	errRenewal  = sdk.Errorf(sdk.Denied, "Fax.Plus does not renew the access any more: connect again; with Advanced Security Controls this is due every 30 days")
+)
+
 // explain says what to do when the service refuses what was shown to it, as
 // ended does, or the client that showed it.
-func explain(err error, ended string) error {
+func explain(err error, ended *sdk.Error) error {
 	var said *oauth.ResponseError
 	switch {
 	case !errors.As(err, &said) || !errors.Is(err, sdk.Denied):
@@ -126,7 +132,7 @@ func explain(err error, ended string) error {
 	case said.Code == "invalid_client":
 		return sdk.Errorf(sdk.Denied, "Fax.Plus does not take the client ID and secret: enter them again").Because(err)
 	}
-	return sdk.Errorf(sdk.Denied, "%s", ended).Because(err)
+	return ended.Because(err)
 }
 
 // grant adds to a token the header that the API wants with it, and when the
@@ -184,7 +190,7 @@ func tokenInfo(ctx context.Context, g sdk.Grant) (known bool, err error) {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return true, errToken
 	case resp.StatusCode < 300 && !json.Valid(body):
-		return true, sdk.Errorf(sdk.Unavailable, "something else than Fax.Plus answers: try again later")
+		return true, sdk.Errorf(sdk.Unavailable, "something other than Fax.Plus answers: try again later")
 	}
 	return true, sdk.Status(resp)
 }

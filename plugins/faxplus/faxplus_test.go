@@ -120,6 +120,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestWords(t *testing.T) { plugintest.Words(t, faxplus{}.Schema()) }
+
 func TestHelp(t *testing.T) {
 	said := ""
 	for _, f := range (faxplus{}).Schema().Fields {
@@ -339,7 +341,7 @@ func TestOutcomes(t *testing.T) {
 		"wrong token, old API":              {personal("personalAccessToken", "alohi_pat_EXAMPLE_wrong"), behave(oldAPI), sdk.Denied, "generate another"},
 		"expired token":                     {personal("personalAccessToken", standin.FaxPlusExpiredToken), nil, sdk.Denied, "has expired"},
 		"suspended, old API":                {personal(), behave(func(b *standin.FaxPlusBehaviour) { oldAPI(b); b.Status = "suspended" }), sdk.Forbidden, "not active"},
-		"personal, page":                    {personal(), fail(standin.API, standin.Fault{HTML: true}), sdk.Unavailable, "something else"},
+		"personal, page":                    {personal(), fail(standin.API, standin.Fault{HTML: true}), sdk.Unavailable, "something other"},
 		"personal, throttled":               {personal(), fail(standin.API, standin.Fault{Status: 429}), sdk.Unavailable, "slow down"},
 		"personal, broken":                  {personal(), fail(standin.API, standin.Fault{Status: 500}), sdk.Unavailable, "500"},
 		"approved":                          {browser(), nil, nil, ""},
