@@ -30,17 +30,7 @@ func (c *credential) answer(ctx context.Context, values sdk.Values, references m
 // patch takes changed answers, and gives up what was obtained with the old.
 func (c *credential) patch(ctx context.Context, p Patch) error {
 	before, refs, origins := maps.Clone(c.Values), maps.Clone(c.References), c.Origins
-	values, references := merge(c.Values, p.Values), merge(c.References, p.References)
-	for name := range p.Values { // an answer goes before an older reference, and the other way round
-		if p.References[name] == "" {
-			delete(references, name)
-		}
-	}
-	for name, ref := range p.References {
-		if ref != "" && p.Values[name] == "" {
-			delete(values, name)
-		}
-	}
+	values, references := p.apply(c.typ.Schema, c.Values, c.References)
 	if err := c.complete(ctx, values, references); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package host_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -40,6 +41,44 @@ func TestUpdate(t *testing.T) {
 	if again, _ := h.Show(t.Context(), id); !again.Updated.Equal(c.Updated) {
 		t.Error("a refused update changed the record")
 	}
+}
+
+// TestUpdateWhole shows that a form puts all its answers: what it leaves out is
+// cleared, but for the secrets, which it is never told.
+func TestUpdateWhole(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	id := h.create("placed", nil)
+	answers := func() map[string]json.RawMessage {
+		t.Helper()
+		c, err := h.Show(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Answers
+	}
+	for _, step := range []struct {
+		patch host.Patch
+		place string
+	}{
+		{host.Patch{Whole: true, Values: sdk.Values{"place": "query"}}, `"query"`},
+		{host.Patch{Values: sdk.Values{}}, `"query"`},
+		{host.Patch{Whole: true, Values: sdk.Values{}}, `"header"`}, // the default
+	} {
+		if err := h.Update(t.Context(), id, step.patch); err != nil {
+			t.Fatal(err)
+		}
+		if got := answers(); string(got["place"]) != step.place || string(got["apiKey"]) != `{"set":true}` {
+			t.Errorf("after %+v: place %s, apiKey %s", step.patch, got["place"], got["apiKey"])
+		}
+	}
+	refused(t, h.Update(t.Context(), id, host.Patch{Whole: true, Values: sdk.Values{"apiKey": ""}}), sdk.Invalid, "apiKey")
+
+	database := h.create("database", nil)
+	moved := testplugin.Answers("database")
+	moved["host"] = "evil.example"
+	delete(moved, "password")
+	refused(t, h.Update(t.Context(), database, host.Patch{Whole: true, Values: moved}), sdk.Invalid, "password")
 }
 
 // TestDestinationNeedsSecrets shows that nobody can send stored secrets to an

@@ -90,7 +90,8 @@ func (a Applications) Update(ctx context.Context, id string, p Patch) (err error
 		app.rec.Name = *p.Name
 	}
 	before := app.Values
-	if err := app.complete(ctx, merge(app.Values, p.Values), merge(app.References, p.References)); err != nil {
+	values, references := p.apply(app.typ.Schema, app.Values, app.References)
+	if err := app.complete(ctx, values, references); err != nil {
 		return err
 	}
 	if movesSecrets(app.typ.Schema, before, app.Values) {

@@ -89,6 +89,32 @@ type Patch struct {
 	Values     sdk.Values
 	References map[string]string
 	Draft      *bool
+
+	// Whole says that Values are all the answers, as a form puts them: what
+	// they leave out is cleared, but for secrets, which a form is never told.
+	// An emptied field is simply left out by form libraries.
+	Whole bool
+}
+
+// apply returns answers and references as p changes them. A secret's answer
+// goes before an older reference, and the other way round.
+func (p Patch) apply(s sdk.Schema, values, references map[string]string) (map[string]string, map[string]string) {
+	if p.Whole {
+		values = maps.Clone(values)
+		maps.DeleteFunc(values, func(name, _ string) bool { f, ok := s.Field(name); return !ok || !f.Secret })
+	}
+	values, references = merge(values, p.Values), merge(references, p.References)
+	for name := range p.Values {
+		if p.References[name] == "" {
+			delete(references, name)
+		}
+	}
+	for name, ref := range p.References {
+		if ref != "" && p.Values[name] == "" {
+			delete(values, name)
+		}
+	}
+	return values, references
 }
 
 // Update changes a credential. Changed answers cost it its grant, since that

@@ -154,6 +154,19 @@ func (f *Form) present(name string) bool { return f.given[name] != "" || f.set[n
 // "pt-BR"; "en" where it was not translated.
 func (f *Form) Language() string { return f.words.tag }
 
+// Word translates a text of this package or of another renderer of forms, such
+// as "Save", by its English. What has no translation is returned as it is.
+func (f *Form) Word(english string) string { return f.words.of(english) }
+
+// RedirectURL returns what the person registers at the service if completed
+// answers (see Assume) need connecting, or else "".
+func (f *Form) RedirectURL(answers sdk.Values) string {
+	if !f.cfg.Can.Connect || f.cfg.Application || !f.schema.NeedsConnect(answers) {
+		return ""
+	}
+	return f.cfg.RedirectURL
+}
+
 // Schema returns the schema in the form's language, with the fields that are
 // asked here.
 func (f *Form) Schema() sdk.Schema {
