@@ -222,7 +222,7 @@ func (f *Form) judged(answers sdk.Values) (sdk.Schema, sdk.Values) {
 		case f.cfg.Application && field.Scope != sdk.Application:
 			continue
 		case f.isGiven(&field):
-			field = sdk.Field{Name: field.Name, Optional: true, Many: field.Many}
+			field = sdk.Field{Name: field.Name, Kind: sdk.LongText, Optional: true, Many: field.Many} // taken as it is
 			all[field.Name] = f.given[field.Name]
 		}
 		if f.set[field.Name] && all[field.Name] == "" {

@@ -44,9 +44,12 @@ func (f *Form) layout() (object, []place) {
 	s := object{{"type", "object"}, {"title", f.schema.Title}}
 	properties, required := object{}, list{}
 	var places []place
-	var branches []branch
+	var branches, limits []branch
 	for _, field := range f.fields {
 		for _, v := range l.variants(field) {
+			if v.wide {
+				limits = append(limits, l.limits(v)...)
+			}
 			if v.when.op == always {
 				properties.set(field.Name, f.property(v))
 				if v.required {
@@ -64,7 +67,7 @@ func (f *Form) layout() (object, []place) {
 			places = append(places, place{v, "#/allOf/" + strconv.Itoa(i) + "/then/properties/" + field.Name})
 		}
 	}
-	branches = append(branches, f.again(l)...)
+	branches = slices.Concat(branches, limits, f.again(l))
 	s.set("properties", properties)
 	s.setList("required", required)
 	var conditional list

@@ -20,6 +20,8 @@ type variant struct {
 	// required says that there must be an answer. It is not set where one is
 	// assumed: such a field may be left empty.
 	required bool
+
+	wide bool // this stands for more shapes than are told apart: see limits
 }
 
 // maxChoices is up to how many conditions of options and defaults are told
@@ -27,29 +29,20 @@ type variant struct {
 const maxChoices = 3
 
 // variants returns the shapes of a field. Where their conditions are too many
-// there is one shape with all options and no default, and the host judges.
+// there is one wide shape with all options and no default.
 func (l *logic) variants(f *sdk.Field) []variant {
 	when := l.when(f)
-	var choices []*expr
-	note := func(e *expr) {
-		if e.op != always && e.op != never && !slices.ContainsFunc(choices, e.equal) {
-			choices = append(choices, e)
-		}
-	}
-	for i := range f.Options {
-		note(l.full(f.Options[i].When))
-	}
-	for i := range f.Defaults {
-		note(l.full(f.Defaults[i].When))
-	}
+	choices := l.choices(f, when)
 	if len(choices) > maxChoices {
 		return []variant{l.widest(f, when)}
 	}
 	var shapes []variant
 	for set := range 1 << len(choices) {
 		assume := func(e *expr) bool {
-			i := slices.IndexFunc(choices, e.equal)
-			return e.op == always || i >= 0 && set&(1<<i) != 0
+			if i := slices.IndexFunc(choices, e.equal); i >= 0 {
+				return set&(1<<i) != 0
+			}
+			return l.possible(allOf(when, e)) // since it always holds then, or never
 		}
 		shapes = l.addVariant(shapes, f, when, choices, assume)
 	}
@@ -59,13 +52,57 @@ func (l *logic) variants(f *sdk.Field) []variant {
 	return shapes
 }
 
+// choices returns the conditions of f's options and defaults that may hold or
+// not where f is asked.
+func (l *logic) choices(f *sdk.Field, when *expr) []*expr {
+	var choices []*expr
+	note := func(c *sdk.Condition) {
+		e := l.full(c)
+		if !slices.ContainsFunc(choices, e.equal) && l.possible(allOf(when, e)) && l.possible(allOf(when, negate(e))) {
+			choices = append(choices, e)
+		}
+	}
+	for i := range f.Options {
+		note(f.Options[i].When)
+	}
+	for i := range f.Defaults {
+		note(f.Defaults[i].When)
+	}
+	return choices
+}
+
+// limits says of a wide shape what it takes under which conditions.
+func (l *logic) limits(v variant) []branch {
+	var branches []branch
+	for _, o := range v.options {
+		if when := allOf(v.when, negate(l.full(o.When))); l.possible(when) {
+			b := branch{when: when}
+			refused := object{{"not", object{{"const", o.Value}}}}
+			if v.field.Many {
+				refused = object{{"not", object{{"type", "array"}, {"contains", object{{"const", o.Value}}}}}}
+			}
+			b.add(v.field.Name, refused, false)
+			branches = append(branches, b)
+		}
+	}
+	if !l.f.needed(v.field) {
+		return branches
+	}
+	answered := l.assumed(v.field, func(def string) bool { return def != "" })
+	if when := allOf(v.when, negate(answered)); l.possible(when) {
+		b := branch{when: when}
+		b.add(v.field.Name, object{}, true)
+		branches = append(branches, b)
+	}
+	return branches
+}
+
 // widest is the variant that has room for all others.
 func (l *logic) widest(f *sdk.Field, when *expr) variant {
-	v := variant{field: f, when: when}
+	v := variant{field: f, when: when, wide: true}
 	for i := range f.Options {
 		v.options = append(v.options, &f.Options[i])
 	}
-	v.required = l.f.needed(f) && f.Default == "" && f.Defaults == nil
 	return v
 }
 
