@@ -56,6 +56,9 @@ func (s Schema) evaluate(answers Values, draft bool) (Values, map[string]*Error)
 			continue
 		}
 		v, err := s.answer(f, answers[f.Name], full)
+		if err == nil && v != "" {
+			err = s.placed(f, v)
+		}
 		switch {
 		case err != nil:
 			faults[f.Name] = err.In(f)
@@ -66,6 +69,19 @@ func (s Schema) evaluate(answers Values, draft bool) (Values, map[string]*Error)
 		}
 	}
 	return full, faults
+}
+
+// placed refuses an answer that does not fit into the origins that are made
+// of it.
+func (s Schema) placed(f Field, v string) *Error {
+	part := s.OriginPart(f.Name)
+	if part == NoPart {
+		return nil
+	}
+	if _, ok := part.fit(v); !ok {
+		return invalid(ReasonOrigin, part.Message())
+	}
+	return nil
 }
 
 // answer returns the canonical answer to a field that is asked: v, or else

@@ -83,6 +83,7 @@ const (
 	ReasonPattern  = "pattern"  // does not match the field's pattern
 	ReasonBounds   = "bounds"   // too short, too long, too small or too large for the field
 	ReasonSize     = "size"     // larger than any answer may be: see MaxAnswer
+	ReasonOrigin   = "origin"   // does not fit into the origin that it decides
 	ReasonOption   = "option"   // not one of the options, or not one that goes with the other answers
 	ReasonFixed    = "fixed"    // nobody is asked this
 )

@@ -100,9 +100,10 @@ func fill(template string, answers Values) (string, error) {
 	var fault *Error
 	filled := placeholder.ReplaceAllStringFunc(template, func(hole string) string {
 		name := hole[1 : len(hole)-1]
-		answer, message := fit(template, hole, answers[name])
-		if message != "" && fault == nil {
-			fault = invalid(ReasonKind, message)
+		part := partOf(template, hole)
+		answer, ok := part.fit(answers[name])
+		if !ok && fault == nil {
+			fault = invalid(ReasonOrigin, part.Message())
 			fault.Field = name
 		}
 		return answer
@@ -113,24 +114,63 @@ func fill(template string, answers Values) (string, error) {
 	return filled, nil
 }
 
-// fit returns an answer as it stands in a hole of a template, or else what is
-// asked of it.
-func fit(template, hole, answer string) (string, string) {
+// An OriginPart says what the answer to a field is in an origin.
+type OriginPart uint8
+
+// The parts of an origin that an answer can be.
+const (
+	NoPart    OriginPart = iota // of none, or a URL whose origin it is
+	LabelPart                   // one label of a host's name, or a part of it
+	HostPart                    // a whole host, of an origin of the scheme tcp
+	PortPart                    // a port
+)
+
+// OriginPart returns which part of s's origins the answer to a field is. An
+// answer that does not fit there is refused: see ReasonOrigin.
+func (s Schema) OriginPart(name string) OriginPart {
+	hole := "{" + name + "}"
+	for _, templates := range [][]string{s.Origins, s.AnswerOrigins} {
+		for _, t := range templates {
+			if t != hole && strings.Contains(t, hole) {
+				return partOf(t, hole)
+			}
+		}
+	}
+	return NoPart
+}
+
+func partOf(template, hole string) OriginPart {
 	switch {
 	case strings.HasSuffix(template, ":"+hole):
-		if port, ok := canonicalPort(answer); ok {
-			return port, ""
-		}
-		return "", "must be a port: a number from 1 to 65535"
+		return PortPart
 	case isHostHole(template, hole):
-		if host, ok := canonicalHost(answer); ok {
-			return host, ""
-		}
-		return "", "must be the name or the IP address of a host, without a port"
-	case label.MatchString(lower(answer)):
-		return lower(answer), ""
+		return HostPart
 	}
-	return "", "must be one part of a host name: letters, digits and hyphens"
+	return LabelPart
+}
+
+// Message returns what is said of an answer that does not fit.
+func (p OriginPart) Message() string {
+	switch p {
+	case PortPart:
+		return "must be a port: a number from 1 to 65535"
+	case HostPart:
+		return "must be the name or the IP address of a host, without a port"
+	case LabelPart:
+		return "must be one part of a host name: letters, digits and hyphens"
+	}
+	return ""
+}
+
+// fit returns an answer as it stands in an origin, and whether it fits there.
+func (p OriginPart) fit(answer string) (string, bool) {
+	switch p {
+	case PortPart:
+		return canonicalPort(answer)
+	case HostPart:
+		return canonicalHost(answer)
+	}
+	return lower(answer), label.MatchString(lower(answer))
 }
 
 // isHostHole reports whether a whole host may stand in a hole. That is not for

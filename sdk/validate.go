@@ -150,12 +150,14 @@ func (v *validation) choices(check func(bool, string, ...any), f Field) {
 		check(o.Value != "" && !seen[o.Value] && err == nil && c == o.Value, "option %q: needs a value of its own, which is a valid answer", printable(o.Value))
 		check(isLine(o.Title) && isText(o.Help), "option %q: title or help is longer than 4 KiB or has control characters", printable(o.Value))
 		seen[o.Value] = true
+		check(err != nil || v.s.placed(f, c) == nil, "option %q: does not fit into the origin that is made of it", printable(o.Value))
 		v.condition("an option of "+printable(f.Name), o.When, f.Scope)
 	}
 	for _, d := range append([]Default{{Value: f.Default}}, f.Defaults...) {
 		c, err := f.canonical(d.Value)
 		check(err == nil && c == d.Value, "default is not a valid answer in its canonical form")
 		check(err != nil || f.isOption(d.Value), "default is not one of the options")
+		check(err != nil || c == "" || v.s.placed(f, c) == nil, "default does not fit into the origin that is made of it")
 		v.condition("a default of "+printable(f.Name), d.When, f.Scope)
 	}
 	if f.Suggest == nil {

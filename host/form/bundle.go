@@ -155,6 +155,11 @@ func (f *Form) messagesOf(field *sdk.Field) object {
 	if field.Kind == sdk.URL || field.Kind == sdk.DateTime {
 		set(sdk.ReasonKind, "format")
 	}
+	if part := f.schema.OriginPart(field.Name); part != sdk.NoPart {
+		m.setText("pattern", f.words.message(part.Message()))
+		m.setText("minimum", f.words.message(part.Message()))
+		return m
+	}
 	switch least, most := limits(field.Bounds); {
 	case field.Kind == sdk.Bool || field.Kind == sdk.DateTime || field.Kind == sdk.Pairs:
 	case field.Kind == sdk.Choice && field.Suggest == nil:

@@ -191,7 +191,7 @@ func (f *Form) single(v variant) object {
 	case sdk.Bool:
 		return object{{"type", "boolean"}}
 	case sdk.Number:
-		return bounded(object{{"type", "number"}}, "minimum", "maximum", field.Bounds)
+		return f.number(field)
 	case sdk.DateTime:
 		return object{{"type", "string"}, {"format", "date-time"}}
 	case sdk.JSON:
@@ -221,7 +221,22 @@ func (f *Form) single(v variant) object {
 	if field.Secret {
 		s.set("format", "password")
 	}
-	return textual(v, s, line(v))
+	return textual(v, s, f.line(v))
+}
+
+// number returns the schema of a number; a port is a whole one.
+func (f *Form) number(field *sdk.Field) object {
+	if f.schema.OriginPart(field.Name) != sdk.PortPart {
+		return bounded(object{{"type", "number"}}, "minimum", "maximum", field.Bounds)
+	}
+	b := *sdk.Between(1, 65535)
+	if own := field.Bounds; own != nil && own.Min != nil {
+		b.Min = sdk.AtLeast(max(*b.Min, *own.Min)).Min
+	}
+	if own := field.Bounds; own != nil && own.Max != nil {
+		b.Max = sdk.AtMost(min(*b.Max, *own.Max)).Max
+	}
+	return bounded(object{{"type", "integer"}}, "minimum", "maximum", &b)
 }
 
 // textual adds to the schema of a text what its field demands. Own is the
@@ -270,7 +285,7 @@ func (f *Form) choice(v variant) object {
 		for _, o := range f.suggested(v) {
 			examples = append(examples, o.Value)
 		}
-		s = textual(v, s, line(v))
+		s = textual(v, s, f.line(v))
 		s.setList("examples", examples)
 		return s
 	}

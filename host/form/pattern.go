@@ -2,7 +2,11 @@
 
 package form
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/credhost/credhost/sdk"
+)
 
 // Patterns of what the kinds take, for validators that know only JSON Schema.
 // They are read alike by RE2 and by ECMAScript with the flag u.
@@ -13,7 +17,8 @@ const (
 	label   = `[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
 	last    = `(?:[0-9]*[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|[0-9]+-[A-Za-z0-9_-]*[A-Za-z0-9_])`
 	byteOf4 = `(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
-	host    = `(?:(?:` + label + `\.)*` + last + `|` + byteOf4 + `(?:\.` + byteOf4 + `){3}|\[[0-9A-Fa-f:.]+\])`
+	name    = `(?:` + label + `\.)*` + last
+	host    = `(?:` + name + `|` + byteOf4 + `(?:\.` + byteOf4 + `){3}|\[[0-9A-Fa-f:.]+\])`
 	pathOf  = `(?:\/(?:[A-Za-z0-9._~!$&'()*+,;=:@\/-]|%[0-9A-Fa-f]{2})*)?`
 	urlText = `^` + spaces + `*[Hh][Tt][Tt][Pp][Ss]?:\/\/` + host + `(?::[0-9]{1,5})?` + pathOf + spaces + `*$`
 
@@ -25,9 +30,19 @@ const (
 	controls = `\x00-\x1f\x7f\x85` + "\u2028\u2029"
 )
 
+// originParts are the patterns of what is a part of an origin.
+var originParts = map[sdk.OriginPart]string{
+	sdk.LabelPart: `^` + spaces + `*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?` + spaces + `*$`,
+	sdk.HostPart:  `^` + spaces + `*(?:` + name + `|` + byteOf4 + `(?:\.` + byteOf4 + `){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)` + spaces + `*$`,
+	sdk.PortPart:  `^` + spaces + `*0*[1-9][0-9]{0,4}` + spaces + `*$`,
+}
+
 // line returns the pattern of a line of text. Where there must be an answer,
 // one of spaces alone is none; in a secret a space is a character like any.
-func line(v variant) string {
+func (f *Form) line(v variant) string {
+	if part := f.schema.OriginPart(v.field.Name); part != sdk.NoPart {
+		return originParts[part]
+	}
 	if v.required && !v.field.Secret {
 		return `^[^` + controls + `]*[^` + controls + ` ][^` + controls + `]*$`
 	}

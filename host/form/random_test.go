@@ -52,10 +52,30 @@ func randomSchema(r *rand.Rand) sdk.Schema {
 			s.Fields[at] = randomField(r, fmt.Sprintf("f%d", i), s, order[:i])
 		}
 		s.ConnectWhen = randomCondition(r, s, order, 2)
+		s.Origins = randomOrigins(r, s)
 		if s.Validate() == nil {
 			return s
 		}
 	}
+}
+
+// randomOrigins makes origins of answers.
+func randomOrigins(r *rand.Rand, s sdk.Schema) []string {
+	origins := []string{"https://api.example.com"}
+	for _, f := range s.Fields {
+		switch {
+		case f.Secret || f.Many || r.IntN(3) > 0:
+		case f.Kind == sdk.URL:
+			origins = append(origins, "{"+f.Name+"}")
+		case f.Kind == sdk.Number:
+			origins = append(origins, "tcp://db.example.com:{"+f.Name+"}")
+		case f.Kind == sdk.Text && r.IntN(2) == 0:
+			origins = append(origins, "tcp://{"+f.Name+"}:5432")
+		case f.Kind == sdk.Text:
+			origins = append(origins, "https://{"+f.Name+"}.example.com")
+		}
+	}
+	return origins
 }
 
 func randomField(r *rand.Rand, name string, s sdk.Schema, below []int) sdk.Field {
