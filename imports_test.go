@@ -31,6 +31,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/wire/protogen", "", "protocompile protobuf"},
 	{"internal/bench", "", ""},
 	{"internal/formtest", "sdk host/form", ""},
+	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
 	{"internal/publish", "sdk host/form", ""},
 	{"internal/standin", "", ""},
 	{"internal/testplugin", "sdk sdk/oauth", ""},

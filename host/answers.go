@@ -34,7 +34,7 @@ func (c *credential) patch(ctx context.Context, p Patch) error {
 	if err := c.complete(ctx, values, references); err != nil {
 		return err
 	}
-	if !within(c.Origins.Answers, origins.Answers) || !within(c.Origins.Grant, origins.Grant) {
+	if opens(c.Origins.Answers, origins.Answers) || opens(c.Origins.Grant, origins.Grant) {
 		if err := c.freshSecrets(c.typ.Schema, p); err != nil {
 			return err
 		}
@@ -170,6 +170,12 @@ func (c *content) freshSecrets(s sdk.Schema, p Patch) error {
 // without the secrets.
 const ReasonAgain = "again"
 
+// opens reports whether there are origins, or patterns of them, that were not
+// among those before, nor under one.
+func opens(origins, before []string) bool {
+	return slices.ContainsFunc(origins, func(o string) bool { return !slices.Contains(before, o) && !sdk.MatchOrigin(before, o) })
+}
+
 // within reports whether every origin is among, or under, the allowed ones.
 func within(origins, allowed []string) bool {
 	return !slices.ContainsFunc(origins, func(o string) bool { return !sdk.MatchOrigin(allowed, o) })
@@ -202,7 +208,7 @@ func (c *credential) carryOver(ctx context.Context) error {
 		c.Values, c.Origins = values, frozen
 		return nil
 	}
-	if !within(c.Origins.Answers, frozen.Answers) || !within(c.Origins.Grant, frozen.Grant) {
+	if opens(c.Origins.Answers, frozen.Answers) || opens(c.Origins.Grant, frozen.Grant) {
 		c.Origins = frozen
 		c.upgrade = sdk.Errorf(sdk.Invalid, "a newer version of the plugin sends secrets to other addresses: save the credential again, with its secrets, to approve")
 	}

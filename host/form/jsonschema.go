@@ -103,51 +103,6 @@ func (b branch) schema() object {
 	return s
 }
 
-// again returns branches that ask for the secrets that are set where an answer
-// changes that decides where they go.
-func (f *Form) again(l *logic) []branch {
-	moved := no
-	for _, field := range f.fields {
-		if pattern := f.stay(field); pattern != "" {
-			moved = someOf(moved, negate(&expr{op: stays, field: field.Name, value: pattern}))
-		}
-	}
-	var branches []branch
-	for _, field := range f.fields {
-		if !field.Secret || !f.set[field.Name] || moved.op == never {
-			continue
-		}
-		when := allOf(l.when(field), moved)
-		i := slices.IndexFunc(branches, func(b branch) bool { return b.when.equal(when) })
-		if i < 0 {
-			i = len(branches)
-			branches = append(branches, branch{when: when})
-		}
-		branches[i].add(field.Name, object{}, true)
-	}
-	return branches
-}
-
-// stay returns the pattern of answers to field that leave where secrets go as
-// it is, or "" if field does not decide that or was not answered.
-func (f *Form) stay(field *sdk.Field) string {
-	answer := f.stored[field.Name]
-	if answer == "" || field.Many || !f.decides(field.Name) {
-		return ""
-	}
-	if field.Kind != sdk.URL {
-		return "^" + spaces + "*" + quoted(answer) + spaces + "*$"
-	}
-	return "^" + spaces + "*" + quoted(sdk.Origin(answer)) + "(?:/.*)?$"
-}
-
-// decides reports whether an origin is made of the answer to a field.
-func (f *Form) decides(name string) bool {
-	return slices.ContainsFunc(slices.Concat(f.schema.Origins, f.schema.AnswerOrigins), func(template string) bool {
-		return slices.Contains(sdk.TemplateFields(template), name)
-	})
-}
-
 // property returns the schema of one field's answer.
 func (f *Form) property(v variant) object {
 	s := object{}

@@ -17,7 +17,7 @@ import (
 type expr struct {
 	op    op
 	field string
-	value string // of is: an answer in its canonical text; of stays: a pattern
+	value string // of is and stays: an answer in its canonical text
 	parts []*expr
 }
 
@@ -28,7 +28,7 @@ const (
 	never
 	is    // the raw answer is value, or contains it
 	given // there is a raw answer
-	stays // the raw answer still matches value: used for destinations only
+	stays // the raw answer leads nowhere but where value does: used for destinations only
 	and
 	or
 	not

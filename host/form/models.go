@@ -12,6 +12,10 @@ import (
 // field the values that its answer is or contains, nil if there is none.
 type model map[string][]string
 
+// staysMark and an answer are among the values of a raw answer that leads where
+// that answer does. No answer has a zero byte.
+const staysMark = "\x00"
+
 // holds reports whether e is true of m.
 func (e *expr) holds(m model) bool {
 	switch e.op {
@@ -19,7 +23,9 @@ func (e *expr) holds(m model) bool {
 		return true
 	case is:
 		return slices.Contains(m[e.field], e.value)
-	case given, stays:
+	case stays:
+		return slices.Contains(m[e.field], staysMark+e.value)
+	case given:
 		return m[e.field] != nil
 	case and:
 		return !slices.ContainsFunc(e.parts, func(p *expr) bool { return !p.holds(m) })
@@ -64,7 +70,7 @@ func tryAll(e *expr, m model, fields []string, domains [][][]string) bool {
 // domains returns the fields that e is about, and for each what its answer may
 // be, as far as e can tell; nil if that is too much to try.
 func (l *logic) domains(e *expr) (fields []string, domains [][][]string) {
-	values := map[string][]string{}
+	values, marks := map[string][]string{}, map[string]string{}
 	e.atoms(func(a *expr) {
 		if _, ok := values[a.field]; !ok {
 			fields = append(fields, a.field)
@@ -73,11 +79,14 @@ func (l *logic) domains(e *expr) (fields []string, domains [][][]string) {
 		if a.op == is && !slices.Contains(values[a.field], a.value) {
 			values[a.field] = append(values[a.field], a.value)
 		}
+		if a.op == stays { // a field has one stored answer, so there is one mark
+			marks[a.field] = staysMark + a.value
+		}
 	})
 	count := 1
 	for _, name := range fields {
 		f := l.f.lookup(name)
-		d := domain(f, values[name])
+		d := marked(domain(f, values[name]), marks[name])
 		if count *= len(d); len(d) == 0 || count > maxModels {
 			return nil, nil
 		}
@@ -114,6 +123,20 @@ func domain(f *sdk.Field, values []string) [][]string {
 	}
 	if !closed {
 		answers = append(answers, []string{})
+	}
+	return answers
+}
+
+// marked adds to each answer that it leads where the stored one does: it may,
+// or not.
+func marked(answers [][]string, mark string) [][]string {
+	if mark == "" {
+		return answers
+	}
+	for _, answer := range slices.Clone(answers) {
+		if answer != nil {
+			answers = append(answers, append(slices.Clip(answer), mark))
+		}
 	}
 	return answers
 }

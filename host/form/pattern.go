@@ -19,8 +19,9 @@ const (
 	byteOf4 = `(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 	name    = `(?:` + label + `\.)*` + last
 	host    = `(?:` + name + `|` + byteOf4 + `(?:\.` + byteOf4 + `){3}|\[[0-9A-Fa-f:.]+\])`
+	port    = `(?:0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))`
 	pathOf  = `(?:\/(?:[A-Za-z0-9._~!$&'()*+,;=:@\/-]|%[0-9A-Fa-f]{2})*)?`
-	urlText = `^` + spaces + `*[Hh][Tt][Tt][Pp][Ss]?:\/\/` + host + `(?::[0-9]{1,5})?` + pathOf + spaces + `*$`
+	urlText = `^` + spaces + `*[Hh][Tt][Tt][Pp][Ss]?:\/\/` + host + `(?::` + port + `)?` + pathOf + spaces + `*$`
 
 	// jsonText is how a JSON document begins, which finds what is none at all.
 	jsonText = `^` + spaces + `*(?:[\[{"0-9-]|true|false)`

@@ -28,7 +28,7 @@ func (f *Form) statement(e *expr) object {
 	case is:
 		return f.oneOf([]*expr{e}, false)
 	case stays:
-		return about(e.field, object{{"type", "string"}, {"pattern", e.value}}, true)
+		return f.staying(e.field, e.value)
 	}
 	return object{{"not", object{}}}
 }
