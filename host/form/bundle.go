@@ -3,8 +3,6 @@
 package form
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -21,17 +19,16 @@ import (
 //	actions                   what the person can do besides: connect, test, …
 //	secrets                   which are set, of a credential that is edited
 //	messages                  by field and keyword, what to say where it fails
-func (f *Form) bundle(schema object, additions ...member) []byte {
+func (f *Form) bundle(additions ...member) []byte {
 	b := object{{"type", f.schema.Name}, {"version", f.schema.Version}, {"language", f.Language()}}
-	sum := sha256.Sum256(compact(schema))
-	b.set("hash", "sha256:"+hex.EncodeToString(sum[:]))
+	p := f.plan()
+	b.set("hash", p.hash())
 	b.setText("docsUrl", f.schema.DocsURL)
-	b.set("schema", schema)
+	b.set("schema", p.schema)
 	b = append(b, additions...)
 	b.set("data", f.data())
-	l := f.logic()
-	b.setList("notices", f.notices(l))
-	b.setList("actions", f.actions(l))
+	b.setList("notices", f.notices(p.logic))
+	b.setList("actions", f.actions(p.logic))
 	if secrets := f.secrets(); f.cfg.Answers != nil {
 		b.set("secrets", secrets)
 	}

@@ -35,6 +35,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/credhost/credhost/sdk"
 )
@@ -91,6 +92,8 @@ type Form struct {
 	stored sdk.Values      // the answers that are not secret
 	set    map[string]bool // the secrets that are set, given ones included
 	given  sdk.Values      // the application's answers that are not secret
+
+	plan func() *plan // made by whoever renders first
 }
 
 // New returns a form. Cfg.Schema must be valid (see
@@ -111,6 +114,7 @@ func New(cfg Config) *Form {
 		}
 	}
 	f.stored, f.given = f.open(cfg.Answers), f.open(cfg.Given)
+	f.plan = sync.OnceValue(f.makePlan)
 	return f
 }
 
@@ -165,6 +169,22 @@ func (f *Form) RedirectURL(answers sdk.Values) string {
 		return ""
 	}
 	return f.cfg.RedirectURL
+}
+
+// Holds reports whether a condition of the form's type holds for completed
+// answers (see Assume).
+func (f *Form) Holds(c *sdk.Condition, answers sdk.Values) bool { return f.schema.Holds(c, answers) }
+
+// Notices returns what to tell the person before a field, or after them all if
+// before is "", while the completed answers are these.
+func (f *Form) Notices(before string, answers sdk.Values) []string {
+	var told []string
+	for _, n := range f.schema.Notices {
+		if n.Before == before && f.shows(n) && f.schema.Holds(n.When, answers) {
+			told = append(told, n.Text)
+		}
+	}
+	return told
 }
 
 // Schema returns the schema in the form's language, with the fields that are
@@ -237,9 +257,6 @@ func (f *Form) judged(answers sdk.Values) (sdk.Schema, sdk.Values) {
 	return s, all
 }
 
-// logic returns the conditions of this form.
-func (f *Form) logic() *logic { return &logic{f: f, asked: map[string]*expr{}} }
-
 // JSON returns the schema in the form's language, as
 // schemas/schema.schema.json specifies it.
 func (f *Form) JSON() []byte {
@@ -251,9 +268,8 @@ func (f *Form) JSON() []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
 	if err := e.Encode(s); err != nil {
 		panic("form: " + err.Error()) // a schema is made of texts and numbers
 	}
-	return b.Bytes()
+	return indent(b.Bytes())
 }

@@ -4,9 +4,9 @@ package form
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -79,7 +79,7 @@ func names(all []string) list {
 // encode returns v as JSON for people and programs: indented by two spaces,
 // with <, > and & as they are, and a line break at the end. Arrays of scalars
 // stand in one line.
-func encode(v any) []byte { return append(appendValue(make([]byte, 0, 4<<10), v, 0), '\n') }
+func encode(v any) []byte { return append(appendValue(make([]byte, 0, 12<<10), v, 0), '\n') }
 
 // compact returns v as JSON in one line.
 func compact(v any) []byte { return appendValue(nil, v, -1) }
@@ -166,38 +166,43 @@ func appendBreak(b []byte, depth int) []byte {
 	return b
 }
 
-// appendString appends a JSON string.
+// appendString appends a JSON string. It escapes what must be, and the line
+// breaks that JavaScript once took for its own.
 func appendString(b []byte, s string) []byte {
-	plain := !strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' || r == '"' || r == '\\' || r == 0x7f || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
-	})
-	if plain {
-		return append(append(append(b, '"'), s...), '"')
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if c < ' ' || c == '"' || c == '\\' || c == 0x7f {
+				b = append(append(b, s[from:i]...), escaped(rune(c))...)
+				from = i + 1
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == '\u2028' || r == '\u2029' || r == utf8.RuneError && size == 1 {
+			b = append(append(b, s[from:i]...), escaped(r)...)
+			from = i + size
+		}
+		i += size
 	}
-	text, _ := json.Marshal(s) // strings always encode
-	for _, escape := range []struct{ from, to string }{{`\u003c`, "<"}, {`\u003e`, ">"}, {`\u0026`, "&"}} {
-		text = []byte(unescape(string(text), escape.from, escape.to))
-	}
-	return append(b, text...)
+	return append(append(b, s[from:]...), '"')
 }
 
-// unescape undoes one escape, but not where its backslash is itself escaped.
-func unescape(s, from, to string) string {
-	var b strings.Builder
-	for {
-		i := strings.IndexByte(s, '\\')
-		switch {
-		case i < 0:
-			b.WriteString(s)
-			return b.String()
-		case strings.HasPrefix(s[i:], from):
-			b.WriteString(s[:i] + to)
-			s = s[i+len(from):]
-		default:
-			b.WriteString(s[:i+2])
-			s = s[i+2:]
-		}
+// escaped returns the escape of a character in a JSON string.
+func escaped(r rune) string {
+	switch r {
+	case '"', '\\':
+		return `\` + string(r)
+	case '\n':
+		return `\n`
+	case '\t':
+		return `\t`
+	case '\r':
+		return `\r`
 	}
+	return fmt.Sprintf(`\u%04x`, r)
 }
 
 // appendNumber appends a JSON number: whole ones without an exponent.
@@ -207,4 +212,38 @@ func appendNumber(b []byte, x float64) []byte {
 	}
 	text, _ := json.Marshal(x) // no NaN reaches a valid schema
 	return append(b, text...)
+}
+
+// indent returns a valid JSON document as encode writes it, but for arrays of
+// scalars: each of their items has a line of its own.
+func indent(document []byte) []byte {
+	b := make([]byte, 0, 2*len(document))
+	depth, quoted := 0, false
+	for i := 0; i < len(document); i++ {
+		c := document[i]
+		switch {
+		case quoted && c == '\\':
+			b = append(b, c, document[i+1])
+			i++
+			continue
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case (c == '{' || c == '[') && document[i+1] != '}' && document[i+1] != ']':
+			depth++
+			b = appendBreak(append(b, c), depth)
+			continue
+		case (c == '}' || c == ']') && document[i-1] != '{' && document[i-1] != '[':
+			depth--
+			b = appendBreak(b, depth)
+		case c == ',':
+			b = appendBreak(append(b, c), depth)
+			continue
+		case c == ':':
+			b = append(b, c, ' ')
+			continue
+		}
+		b = append(b, c)
+	}
+	return b
 }

@@ -12,11 +12,10 @@ import (
 // and data. Give it what [AdditionalErrors] returns as additionalErrors. Its
 // own validator, for draft-07, will do.
 func (f *Form) JSONForms() []byte {
-	schema, places := f.layout()
 	elements := list{}
 	for _, field := range f.fields {
 		elements = append(elements, f.labels(field.Name)...)
-		for _, p := range places {
+		for _, p := range f.plan().places {
 			if p.field == field && field.Kind != sdk.Hidden {
 				elements = append(elements, f.control(p))
 			}
@@ -24,7 +23,7 @@ func (f *Form) JSONForms() []byte {
 	}
 	elements = append(elements, f.labels("")...)
 	ui := object{{"type", "VerticalLayout"}, {"elements", elements}}
-	return f.bundle(schema, member{"uischema", ui})
+	return f.bundle(member{"uischema", ui})
 }
 
 // control returns the element of one variant of a field.
@@ -62,7 +61,7 @@ func (f *Form) ruled(element object, when *expr) object {
 
 // labels returns the notices that stand before a field, or after them all.
 func (f *Form) labels(before string) list {
-	l := f.logic()
+	l := f.plan()
 	var labels list
 	for _, n := range f.schema.Notices {
 		when := l.full(n.When)

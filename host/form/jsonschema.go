@@ -3,11 +3,14 @@
 package form
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/credhost/credhost/sdk"
 )
@@ -16,10 +19,36 @@ import (
 // package comment for the little that a host takes besides.
 func (f *Form) JSONSchema() []byte {
 	s := object{{"$schema", "https://json-schema.org/draft/2020-12/schema"}}
-	return encode(append(s, f.jsonSchema()...))
+	return encode(append(s, f.plan().schema...))
 }
 
-// jsonSchema returns the schema in the one shape that form libraries render:
+// A plan is what several formats have in common: the conditions in full, and
+// the JSON Schema. It is not changed once it is made.
+type plan struct {
+	*logic
+	variants map[string][]variant
+	places   []place
+	schema   object
+	hash     func() string // of schema
+}
+
+func (f *Form) makePlan() *plan {
+	p := &plan{logic: &logic{f: f, asked: make(map[string]*expr, len(f.schema.Fields))}, variants: make(map[string][]variant, len(f.fields))}
+	for i := range f.schema.Fields {
+		p.when(&f.schema.Fields[i])
+	}
+	for _, field := range f.fields {
+		p.variants[field.Name] = p.variantsOf(field)
+	}
+	p.lay()
+	p.hash = sync.OnceValue(func() string {
+		sum := sha256.Sum256(compact(p.schema))
+		return "sha256:" + hex.EncodeToString(sum[:])
+	})
+	return p
+}
+
+// lay makes the schema in the one shape that form libraries render:
 //
 //   - what is always asked is in the root's properties, and all else in the
 //     then of an if, one entry of allOf for each condition;
@@ -27,35 +56,22 @@ func (f *Form) JSONSchema() []byte {
 //     what is left over in fields that are not asked any more, as the host does;
 //   - its vocabulary is that of both draft-07 and 2020-12, since the libraries'
 //     validators are for the former.
-func (f *Form) jsonSchema() object {
-	s, _ := f.layout()
-	return s
-}
-
-// A place says where in the JSON Schema a variant of a field stands.
-type place struct {
-	variant
-	scope string // a JSON pointer, as JSON Forms wants it
-}
-
-// layout returns the schema, and where in it the fields are.
-func (f *Form) layout() (object, []place) {
-	l := f.logic()
+func (p *plan) lay() {
+	f := p.f
 	s := object{{"type", "object"}, {"title", f.schema.Title}}
 	properties, required := object{}, list{}
-	var places []place
 	var branches, limits []branch
 	for _, field := range f.fields {
-		for _, v := range l.variants(field) {
+		for _, v := range p.variants[field.Name] {
 			if v.wide {
-				limits = append(limits, l.limits(v)...)
+				limits = append(limits, p.limits(v)...)
 			}
 			if v.when.op == always {
 				properties.set(field.Name, f.property(v))
 				if v.required {
 					required = append(required, field.Name)
 				}
-				places = append(places, place{v, "#/properties/" + field.Name})
+				p.places = append(p.places, place{v, "#/properties/" + field.Name})
 				continue
 			}
 			i := slices.IndexFunc(branches, func(b branch) bool { return b.when.equal(v.when) })
@@ -64,10 +80,10 @@ func (f *Form) layout() (object, []place) {
 				branches = append(branches, branch{when: v.when})
 			}
 			branches[i].add(field.Name, f.property(v), v.required)
-			places = append(places, place{v, "#/allOf/" + strconv.Itoa(i) + "/then/properties/" + field.Name})
+			p.places = append(p.places, place{v, "#/allOf/" + strconv.Itoa(i) + "/then/properties/" + field.Name})
 		}
 	}
-	branches = slices.Concat(branches, limits, f.again(l))
+	branches = slices.Concat(branches, limits, f.again(p.logic))
 	s.set("properties", properties)
 	s.setList("required", required)
 	var conditional list
@@ -80,7 +96,13 @@ func (f *Form) layout() (object, []place) {
 		known[i] = field.Name
 	}
 	s.set("propertyNames", object{{"enum", names(known)}})
-	return s, places
+	p.schema = s
+}
+
+// A place says where in the JSON Schema a variant of a field stands.
+type place struct {
+	variant
+	scope string // a JSON pointer, as JSON Forms wants it
 }
 
 // A branch is what is asked under one condition.

@@ -13,17 +13,17 @@ import (
 // condition is more than displayOptions can say in one property, the property
 // stands several times under conditions that exclude each other.
 func (f *Form) N8N() []byte {
-	l := f.logic()
+	l := f.plan()
 	properties := list{}
 	for _, field := range f.fields {
-		properties = append(properties, f.n8nNotices(l, field.Name)...)
-		for _, v := range l.variants(field) {
+		properties = append(properties, f.n8nNotices(l.logic, field.Name)...)
+		for _, v := range l.variants[field.Name] {
 			for _, show := range l.displays(v.when) {
 				properties = append(properties, f.n8nProperty(v, show))
 			}
 		}
 	}
-	properties = append(properties, f.n8nNotices(l, "")...)
+	properties = append(properties, f.n8nNotices(l.logic, "")...)
 	return encode(properties)
 }
 

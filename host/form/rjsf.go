@@ -8,14 +8,14 @@ import "github.com/credhost/credhost/sdk"
 // uiSchema and formData (data). Give it what [ExtraErrors] returns as
 // extraErrors. Its own validator, for draft-07, will do.
 func (f *Form) RJSF() []byte {
-	l, ui := f.logic(), object{}
+	l, ui := f.plan().logic, object{}
 	order := make([]string, 0, len(f.fields)+1)
 	for _, field := range f.fields {
 		order = append(order, field.Name)
 		ui.setObject(field.Name, f.widget(l, field))
 	}
 	ui = append(object{{"ui:order", names(append(order, "*"))}}, ui...)
-	return f.bundle(f.jsonSchema(), member{"uiSchema", ui})
+	return f.bundle(member{"uiSchema", ui})
 }
 
 // widget returns the uiSchema of one field.

@@ -28,9 +28,9 @@ type variant struct {
 // apart: each doubles the number of variants.
 const maxChoices = 3
 
-// variants returns the shapes of a field. Where their conditions are too many
+// variantsOf returns the shapes of a field. Where their conditions are too many
 // there is one wide shape with all options and no default.
-func (l *logic) variants(f *sdk.Field) []variant {
+func (l *logic) variantsOf(f *sdk.Field) []variant {
 	when := l.when(f)
 	choices := l.choices(f, when)
 	if len(choices) > maxChoices {
