@@ -241,21 +241,23 @@ func (f *Form) judged(answers sdk.Values) (sdk.Schema, sdk.Values) {
 		switch {
 		case f.cfg.Application && field.Scope != sdk.Application:
 			continue
-		case f.isGiven(&field):
-			field = sdk.Field{Name: field.Name, Kind: sdk.LongText, Optional: true, Many: field.Many} // taken as it is
-			all[field.Name] = f.given[field.Name]
-		}
-		if f.set[field.Name] && all[field.Name] == "" {
-			if _, cleared := answers[field.Name]; !cleared {
-				field.Kind, field.Many, field.Pattern, field.Bounds = sdk.Text, false, "", nil
-				all[field.Name] = "set"
+		case f.isGiven(&field): // which nobody is asked here
+			field = sdk.Field{Name: field.Name, Kind: sdk.Hidden, Many: field.Many, Default: f.given[field.Name]}
+			if f.set[field.Name] {
+				field.Default = "set"
 			}
+		case f.set[field.Name] && !answered(answers, field.Name):
+			field.Kind, field.Many, field.Pattern, field.Bounds = sdk.Text, false, "", nil
+			all[field.Name] = "set"
 		}
 		kept = append(kept, field)
 	}
 	s.Fields = kept
 	return s, all
 }
+
+// answered reports whether there is an answer, or one that clears.
+func answered(answers sdk.Values, name string) bool { _, ok := answers[name]; return ok }
 
 // JSON returns the schema in the form's language, as
 // schemas/schema.schema.json specifies it.
