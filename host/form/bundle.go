@@ -149,8 +149,8 @@ func (f *Form) messagesOf(field *sdk.Field) object {
 		}
 	}
 	set(sdk.ReasonKind, "type")
-	if field.Kind == sdk.URL || field.Kind == sdk.DateTime {
-		set(sdk.ReasonKind, "format")
+	if field.Kind == sdk.DateTime {
+		set(sdk.ReasonKind, "format", "pattern")
 	}
 	if part := f.schema.OriginPart(field.Name); part != sdk.NoPart {
 		m.setText("pattern", f.words.message(part.Message()))

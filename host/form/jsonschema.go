@@ -170,7 +170,7 @@ func (f *Form) single(v variant) object {
 	case sdk.Number:
 		return f.number(field)
 	case sdk.DateTime:
-		return object{{"type", "string"}, {"format", "date-time"}}
+		return object{{"type", "string"}, {"format", "date-time"}, {"pattern", moment}}
 	case sdk.JSON:
 		return textual(v, object{{"type", "string"}, {"contentMediaType", "application/json"}}, jsonText)
 	case sdk.Pairs:
@@ -188,7 +188,9 @@ func (f *Form) single(v variant) object {
 	case sdk.Hidden:
 		return object{{"type", "string"}, {"const", v.def}}
 	case sdk.URL:
-		return textual(v, object{{"type", "string"}, {"format", "uri"}}, urlText)
+		// Without the format uri: the pattern says more, and Ajv's pattern for that
+		// format overflows the stack at a text of some megabytes.
+		return textual(v, object{{"type", "string"}}, urlText)
 	case sdk.LongText:
 		return textual(v, object{{"type", "string"}}, "")
 	case sdk.Choice:

@@ -20,8 +20,13 @@ const (
 	name    = `(?:` + label + `\.)*` + last
 	host    = `(?:` + name + `|` + byteOf4 + `(?:\.` + byteOf4 + `){3}|\[[0-9A-Fa-f:.]+\])`
 	port    = `(?:0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))`
-	pathOf  = `(?:\/(?:[A-Za-z0-9._~!$&'()*+,;=:@\/-]|%[0-9A-Fa-f]{2})*)?`
+	inPath  = `[A-Za-z0-9._~!$&'()*+,;=:@\/-]*` // no alternative in the loop: engines that go back keep a note of each
+	pathOf  = `(?:\/` + inPath + `(?:%[0-9A-Fa-f]{2}` + inPath + `)*)?`
 	urlText = `^` + spaces + `*[Hh][Tt][Tt][Pp][Ss]?:\/\/` + host + `(?::` + port + `)?` + pathOf + spaces + `*$`
+
+	// moment is a date and time of RFC 3339 in capitals. The format date-time,
+	// which goes with it, leaves out what some validators do not look at.
+	moment = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})$`
 
 	// jsonText is how a JSON document begins, which finds what is none at all.
 	jsonText = `^` + spaces + `*(?:[\[{"0-9-]|true|false)`

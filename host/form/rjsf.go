@@ -24,6 +24,8 @@ func (f *Form) widget(l *logic, field *sdk.Field) object {
 	switch field.Kind {
 	case sdk.LongText, sdk.JSON:
 		one.set("ui:widget", "textarea")
+	case sdk.URL:
+		one.set("ui:options", object{{"inputType", "url"}})
 	case sdk.Hidden:
 		return object{{"ui:widget", "hidden"}}
 	}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package formtest_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The validators of the libraries, and Ajv as strict as it can be, agree with
+// the table.
+func TestValidatorsInJavaScript(t *testing.T) {
+	needTools(t, false)
+	runNode(t, "", "validators.test.mjs")
+}
+
+// runNode bundles the pages of folder node, serves them and the forms, and runs
+// tests of that folder. What these print is shown if they fail, or with -v.
+func runNode(t *testing.T, chromium string, files ...string) {
+	t.Helper()
+	dist := t.TempDir()
+	server := serve(t, newKeeper(t), dist)
+	screenshots, err := filepath.Abs("screenshots")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "FORMTEST_URL="+server.URL, "FORMTEST_DIST="+dist,
+		"FORMTEST_CHROMIUM="+chromium, "FORMTEST_SCREENSHOTS="+screenshots, "NODE_ENV=test")
+	node(t, env, "build.mjs")
+	ran := node(t, env, append([]string{"--test", "--test-reporter=spec"}, files...)...)
+	for _, file := range files {
+		t.Logf("%s: %s tests ran", file, ran)
+	}
+	if ran == "" || ran == "0" {
+		t.Error("node ran no test")
+	}
+}
+
+var nodeRan = regexp.MustCompile(`^ℹ pass ([0-9]+)`)
+
+// node runs Node.js in folder node, and returns how many tests passed.
+func node(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", args...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = "node", env, 5*time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ran, said := readLines(out)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("node %s: %v\n%s", strings.Join(args, " "), err, said)
+	}
+	if testing.Verbose() {
+		t.Log(said)
+	}
+	return ran
+}
+
+// readLines reads all of r, and finds the count of tests in it.
+func readLines(r io.Reader) (ran, said string) {
+	var b strings.Builder
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		b.WriteString(lines.Text() + "\n")
+		if m := nodeRan.FindStringSubmatch(lines.Text()); m != nil {
+			ran = m[1]
+		}
+	}
+	return ran, b.String()
+}
