@@ -41,7 +41,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/registry", "sdk internal/wire host/egress", "go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
 	{"host", "sdk host/registry host/egress", "x/sync"},
 	{"host/form", "sdk", "x/text"},
-	{"host/form/terminal", "sdk host/form", "huh x/term"},
+	{"host/form/terminal", "sdk host/form", "huh bubbletea lipgloss x/term"},
 	{"host/sealer", "", "tink x/sys"},
 	{"host/memstore", "host", ""},
 	{"host/sqlitestore", "host", "sqlite"},
@@ -59,6 +59,7 @@ const testOthers = "go-cmp goleak jsonschema oauth2 oauth2-server rapid testscri
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
 var others = map[string]string{
+	"bubbletea":     "charm.land/bubbletea/v2",
 	"cobra":         "github.com/spf13/cobra",
 	"go-cmp":        "github.com/google/go-cmp",
 	"go-plugin":     "github.com/hashicorp/go-plugin",
@@ -67,6 +68,7 @@ var others = map[string]string{
 	"hclog":         "github.com/hashicorp/go-hclog",
 	"huh":           "charm.land/huh/v2",
 	"jsonschema":    "github.com/santhosh-tekuri/jsonschema/v6",
+	"lipgloss":      "charm.land/lipgloss/v2",
 	"oauth2":        "golang.org/x/oauth2",
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
 	"protobuf":      "google.golang.org/protobuf",
