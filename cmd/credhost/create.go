@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/form"
+	"github.com/credhost/credhost/host/form/terminal"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -35,7 +36,8 @@ when asked, or give it in a file or on standard input:
 		Args:              arguments("a TYPE", 1, 1),
 		ValidArgsFunction: p.completeTypes,
 		RunE: func(c *cobra.Command, args []string) error {
-			o, err := p.open(c.Context(), making)
+			p.err = &aside{to: p.err}
+			o, err := p.open(c.Context(), existing)
 			if err != nil {
 				return err
 			}
@@ -48,12 +50,7 @@ when asked, or give it in a file or on standard input:
 			if n.Values, err = given.answers(p, t.Schema); err != nil {
 				return err
 			}
-			if n.Application == "" && !n.Draft && !noInput {
-				if err := p.fillIn(c.Context(), o, t, n.Values); err != nil {
-					return err
-				}
-			}
-			return p.create(c.Context(), o, t, n)
+			return p.create(c.Context(), o, t, n, noInput)
 		},
 	}
 	given.flags(c)
@@ -64,52 +61,50 @@ when asked, or give it in a file or on standard input:
 	return c
 }
 
-// fillIn asks the person for what is missing in values, if something is and
-// somebody is there.
-func (p *program) fillIn(ctx context.Context, o *opened, t host.Type, values sdk.Values) error {
-	someone, ok := p.person()
-	if _, err := t.Schema.Complete(values); err == nil || !ok || !missingOnly(err) {
-		return nil
-	}
-	shown := false
-	f := form{person: someone, schema: t.Schema, before: func(_ sdk.Field, answers sdk.Values) {
-		if !shown && t.Can.Connect && t.Schema.NeedsConnect(answers) {
-			someone.say("\n* The redirect URL is %s", o.ws.RedirectURL(t.Schema.Name))
-			shown = true
+// create stores a credential, and says what comes next. What is missing is
+// asked first, if somebody is there; nothing is made before all is answered.
+func (p *program) create(ctx context.Context, o *opened, t host.Type, n host.New, noInput bool) error {
+	cfg := p.formOf(o, t)
+	cfg.Draft = n.Draft
+	if n.Application != "" {
+		app, err := o.ws.Applications().Show(ctx, n.Application)
+		if err != nil {
+			return err
 		}
-	}}
-	someone.say("%s", t.Schema.Title)
-	if t.Schema.DocsURL != "" {
-		someone.say("%s", t.Schema.DocsURL)
+		cfg.Given = app.Answers
 	}
-	all, err := f.fill(ctx, values)
-	if err == nil {
-		maps.Copy(values, all)
-	}
-	return err
-}
-
-// missingOnly reports whether nothing is wrong with answers but that some are
-// missing, which a person can be asked for.
-func missingOnly(err error) bool {
-	var faults sdk.Errors
-	if !errors.As(err, &faults) {
-		return false
-	}
-	for _, e := range faults {
-		if e.Reason != sdk.ReasonRequired && e.Reason != host.ReasonAgain {
-			return false
+	f := form.New(cfg)
+	given, id := n.Values, ""
+	add := func(ctx context.Context, answers sdk.Values) (err error) {
+		n.Values = maps.Clone(given)
+		maps.Copy(n.Values, answers)
+		if o.missing {
+			made, err := p.open(ctx, making)
+			if err != nil {
+				return err
+			}
+			o.Close()
+			*o = *made
 		}
-	}
-	return true
-}
-
-// create stores the credential and says what comes next.
-func (p *program) create(ctx context.Context, o *opened, t host.Type, n host.New) error {
-	id, err := o.ws.Add(ctx, n)
-	if err != nil {
+		id, err = o.ws.Add(ctx, n)
 		return err
 	}
+	missing := incomplete(f, given)
+	_, there := p.person()
+	var err error
+	if there && !noInput && (missing || len(given) == 0 && len(f.Check(given)) == 0) {
+		err = p.ask(ctx, f, terminal.Options{Given: given}, add)
+	} else if err = add(ctx, nil); missing && err != nil {
+		err = &advised{err, "answer with --set FIELD=ANSWER or --from FILE, or at a terminal"}
+	}
+	if err != nil {
+		return translated(f, err)
+	}
+	return p.created(ctx, o, t, id)
+}
+
+// created says what was created, and what comes next.
+func (p *program) created(ctx context.Context, o *opened, t host.Type, id string) error {
 	view, err := o.ws.Show(ctx, id)
 	if err != nil {
 		return err

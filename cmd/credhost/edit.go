@@ -4,13 +4,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/spf13/cobra"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/form"
+	"github.com/credhost/credhost/host/form/terminal"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -22,15 +24,22 @@ func (p *program) editCommand() *cobra.Command {
 		Use:     "edit ID",
 		GroupID: "credentials",
 		Short:   "change answers of a credential",
-		Long: `Change answers of a credential; the others stay as they are. What was obtained
-with the old answers is given up, and an answer that changes where secrets go
-must come with the secrets again.`,
+		Long: `Change answers of a credential; the others stay as they are. Without flags,
+and with somebody at the terminal, all of them are shown in a form. What was
+obtained with the old answers is given up, and an answer that changes where
+secrets go must come with the secrets again.`,
 		Args:              arguments("an ID", 1, 1),
 		ValidArgsFunction: p.completeIDs,
 		RunE: func(c *cobra.Command, args []string) error {
-			renamed := c.Flags().Changed("name")
-			if !given.any() && len(clears) == 0 && !renamed {
-				return usage(c, "there is nothing to change: use --set, --from, --clear or --name")
+			p.err = &aside{to: p.err}
+			patch := host.Patch{}
+			if c.Flags().Changed("name") {
+				patch.Name = &name
+			}
+			_, there := p.person()
+			whole := !given.any() && len(clears) == 0 && patch.Name == nil
+			if whole && !there {
+				return usage(c, "there is nothing to change: use --set, --from, --clear or --name, or a terminal")
 			}
 			o, err := p.open(c.Context(), existing)
 			if err != nil {
@@ -45,9 +54,8 @@ must come with the secrets again.`,
 			if err != nil {
 				return err
 			}
-			patch := host.Patch{}
-			if renamed {
-				patch.Name = &name
+			if whole {
+				return p.editAll(c.Context(), o, t, view)
 			}
 			if patch.Values, err = given.answers(p, t.Schema); err != nil {
 				return err
@@ -55,7 +63,7 @@ must come with the secrets again.`,
 			if err := clearIn(patch.Values, t.Schema, clears); err != nil {
 				return err
 			}
-			return p.edit(c.Context(), o, t, view.ID, patch)
+			return p.edit(c.Context(), o, t, view, patch)
 		},
 	}
 	given.flags(c)
@@ -75,32 +83,66 @@ func clearIn(values sdk.Values, s sdk.Schema, fields []string) error {
 	return nil
 }
 
-// edit changes the credential. What the change makes necessary, such as
-// secrets that go elsewhere now, is asked, if somebody is there.
-func (p *program) edit(ctx context.Context, o *opened, t host.Type, id string, patch host.Patch) error {
-	someone, there := p.person()
-	err := o.ws.Update(ctx, id, patch)
-	for range t.Schema.Fields { // an answer may lead to another question
-		var faults sdk.Errors
-		if !there || !errors.As(err, &faults) || !missingOnly(err) {
-			break
-		}
-		f := form{person: someone, schema: t.Schema}
-		for _, e := range faults {
-			field, _ := t.Schema.Field(e.Field)
-			someone.say("\n%s %s", e.Field, e.Message)
-			if asked := f.ask(ctx, field, patch.Values); asked != nil {
-				return asked
-			}
-		}
-		err = o.ws.Update(ctx, id, patch)
-	}
+// editAll has a person change any answer.
+func (p *program) editAll(ctx context.Context, o *opened, t host.Type, view host.Credential) error {
+	f, err := p.formOfCredential(ctx, o, t, view)
 	if err != nil {
 		return err
 	}
+	err = p.ask(ctx, f, terminal.Options{}, func(ctx context.Context, answers sdk.Values) error {
+		return o.ws.Update(ctx, view.ID, host.Patch{Values: answers, Whole: true})
+	})
+	if err != nil {
+		return translated(f, err)
+	}
+	return p.edited(ctx, o, view.ID)
+}
+
+// edit changes the credential. What the change makes necessary, such as
+// secrets that go elsewhere now, is asked, if somebody is there.
+func (p *program) edit(ctx context.Context, o *opened, t host.Type, view host.Credential, patch host.Patch) error {
+	f, err := p.formOfCredential(ctx, o, t, view)
+	if err != nil {
+		return err
+	}
+	err = o.ws.Update(ctx, view.ID, patch)
+	if _, there := p.person(); there && missingOnly(err) {
+		given, faults := patch.Values, f.Faults(err)
+		var only []string
+		for _, fault := range faults {
+			only = append(only, fault.Field)
+		}
+		err = p.ask(ctx, f, terminal.Options{Given: given, Only: only, Faults: faults}, func(ctx context.Context, answers sdk.Values) error {
+			patch.Values = maps.Clone(given)
+			maps.Copy(patch.Values, answers)
+			return o.ws.Update(ctx, view.ID, patch)
+		})
+	}
+	if err != nil {
+		return translated(f, err)
+	}
+	return p.edited(ctx, o, view.ID)
+}
+
+// edited says what became of a credential.
+func (p *program) edited(ctx context.Context, o *opened, id string) error {
 	view, err := o.ws.Show(ctx, id)
 	if err != nil {
 		return err
 	}
 	return p.print(view, func(w io.Writer) { fmt.Fprintf(w, "%s is changed: %s\n", id, view.Status) })
+}
+
+// formOfCredential returns the form of a credential that there is.
+func (p *program) formOfCredential(ctx context.Context, o *opened, t host.Type, view host.Credential) (*form.Form, error) {
+	cfg := p.formOf(o, t)
+	cfg.Answers, cfg.Draft = view.Answers, view.Status == host.StatusDraft
+	if view.Application != "" {
+		app, err := o.ws.Applications().Show(ctx, view.Application)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Given = app.Answers
+	}
+	return form.New(cfg), nil
 }

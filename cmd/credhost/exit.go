@@ -110,10 +110,15 @@ type fault struct {
 
 // explain says what err means, and what to do.
 func (p *program) explain(err error) report {
+	var told *advised
 	var own *failure
 	var many sdk.Errors
 	var one *sdk.Error
 	switch {
+	case errors.As(err, &told):
+		r := p.explain(told.error)
+		r.Next = told.next
+		return r
 	case errors.As(err, &own):
 		return report{Code: own.code.word, Exit: own.code.exit, Message: own.text, Next: own.next, said: own.said}
 	case errors.As(err, &many) && len(many) > 0:

@@ -3,285 +3,172 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"maps"
+	"io"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
+	"sync"
 
+	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/form"
+	"github.com/credhost/credhost/host/form/terminal"
 	"github.com/credhost/credhost/sdk"
 )
 
-// A form asks a person for answers, one question after the other. What is
-// asked next depends on what was answered so far.
-type form struct {
-	person person
-	schema sdk.Schema
-	before func(f sdk.Field, answers sdk.Values) // called before each question; may be nil
+// formOf returns what all forms of a type have in common.
+func (p *program) formOf(o *opened, t host.Type) form.Config {
+	return form.Config{Schema: t.Schema, Can: t.Can, Languages: p.lang, RedirectURL: o.ws.RedirectURL(t.Schema.Name)}
 }
 
-// fill asks for the fields that given does not answer, and returns all the
-// answers. Those given are taken as they are.
-func (f form) fill(ctx context.Context, given sdk.Values) (sdk.Values, error) {
-	answers, asked := sdk.Values{}, map[string]bool{}
-	maps.Copy(answers, given)
-	for name := range given {
-		asked[name] = true
+// incomplete reports whether answers lack something, and nothing else is wrong
+// with them: that is what a person can be asked for.
+func incomplete(f *form.Form, answers sdk.Values) bool {
+	faults := f.Check(answers)
+	for _, fault := range faults {
+		if fault.Code != sdk.ReasonRequired {
+			return false
+		}
 	}
-	for {
-		i := slices.IndexFunc(f.schema.Fields, func(field sdk.Field) bool {
-			return !asked[field.Name] && field.Kind != sdk.Hidden && f.schema.Holds(field.When, f.assumed(answers))
-		})
-		if i < 0 {
-			f.notices("", answers)
-			return answers, nil
-		}
-		field := f.schema.Fields[i]
-		asked[field.Name] = true
-		f.notices(field.Name, answers)
-		if f.before != nil {
-			f.before(field, f.assumed(answers))
-		}
-		if err := f.ask(ctx, field, answers); err != nil {
+	return len(faults) > 0
+}
+
+// ask asks a person a form until saving succeeds. Save's error is shown at the
+// fields that it is about; one that is about no answer ends the form.
+func (p *program) ask(ctx context.Context, f *form.Form, o terminal.Options, save func(context.Context, sdk.Values) error) error {
+	someone, _ := p.person()
+	if others, ok := p.err.(*aside); ok {
+		others.hold()
+		defer others.release()
+	}
+	o.In, o.Out = someone.in, someone.out
+	o.Save = func(ctx context.Context, answers sdk.Values) ([]form.Fault, error) {
+		err := save(ctx, answers)
+		if !aboutAnswers(err) {
 			return nil, err
 		}
+		return f.Faults(err), nil
 	}
+	_, err := terminal.Ask(ctx, f, o)
+	switch {
+	case errors.Is(err, terminal.ErrEnded):
+		return errEnded
+	case errors.Is(err, terminal.ErrInterrupted):
+		return errInterrupted
+	}
+	return err
 }
 
-// assumed returns answers with the defaults of what is not answered yet: what
-// the conditions are about.
-func (f form) assumed(answers sdk.Values) sdk.Values {
-	full, err := f.lenient().Complete(answers)
-	if err != nil {
-		return answers
+// aboutAnswers reports whether err says what is wrong with answers, so that a
+// person can mend it.
+func aboutAnswers(err error) bool {
+	var faults sdk.Errors
+	var one *sdk.Error
+	switch {
+	case errors.As(err, &faults):
+		return len(faults) > 0
+	case errors.As(err, &one):
+		return one.Code == sdk.Invalid
 	}
-	return full
+	return false
 }
 
-// lenient is the schema with nothing required.
-func (f form) lenient() sdk.Schema {
-	s := f.schema
-	s.Fields = slices.Clone(s.Fields)
-	for i := range s.Fields {
-		s.Fields[i].Optional = true
+// translated returns err with the messages that the person reads best.
+func translated(f *form.Form, err error) error {
+	var told *advised
+	var faults sdk.Errors
+	var one *sdk.Error
+	switch {
+	case errors.As(err, &told):
+		return &advised{translated(f, told.error), told.next}
+	case errors.As(err, &faults):
+		said := make(sdk.Errors, len(faults))
+		for i, fault := range f.Faults(err) {
+			e := *faults[i]
+			e.Message = fault.Message
+			said[i] = &e
+		}
+		return said
+	case errors.As(err, &one):
+		e := *one
+		e.Message = f.Faults(err)[0].Message
+		return &e
 	}
-	return s
+	return err
 }
 
-// notices shows what stands before a field, or after all of them.
-func (f form) notices(before string, answers sdk.Values) {
-	for _, n := range f.schema.Notices {
-		if n.Before == before && f.schema.Holds(n.When, f.assumed(answers)) {
-			f.person.say("\n* %s", n.Text)
+// missingOnly reports whether nothing is wrong with answers but that some are
+// missing, which a person can be asked for.
+func missingOnly(err error) bool {
+	var faults sdk.Errors
+	if !errors.As(err, &faults) {
+		return false
+	}
+	for _, e := range faults {
+		if e.Reason != sdk.ReasonRequired && e.Reason != host.ReasonAgain {
+			return false
 		}
 	}
+	return true
 }
 
-// ask asks one question until the answer is right, and adds it to answers.
-func (f form) ask(ctx context.Context, field sdk.Field, answers sdk.Values) error {
-	assumed := f.assumed(answers)
-	options := slices.DeleteFunc(slices.Clone(field.Options), func(o sdk.Option) bool { return !f.schema.Holds(o.When, assumed) })
-	f.question(field, options, assumed[field.Name])
-	for {
-		v, err := f.read(ctx, field, options)
-		if err != nil {
-			return err
-		}
-		if v == "" && (field.Optional || assumed[field.Name] != "") {
-			return nil // the default, or none
-		}
-		if fault := f.check(field, v, answers); fault != "" {
-			f.person.say("  %s", fault)
+// An advised is an error with what to do about it.
+type advised struct {
+	error
+	next string
+}
+
+// Unwrap returns the error.
+func (a *advised) Unwrap() error { return a.error }
+
+// An aside is where everything but a form is said. While a form is drawn it
+// keeps what others say, which would end up amid the form.
+type aside struct {
+	to io.Writer
+
+	mu   sync.Mutex
+	held bool
+	kept bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (a *aside) Write(text []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held {
+		return a.kept.Write(text)
+	}
+	return a.to.Write(text)
+}
+
+func (a *aside) hold() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = true
+}
+
+func (a *aside) release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = false
+	a.kept.WriteTo(a.to)
+}
+
+// localeLanguage returns the language of the environment's locale, as it
+// stands in Accept-Language; "" is English.
+func localeLanguage() string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		locale := os.Getenv(name)
+		if locale == "" {
 			continue
 		}
-		answers[field.Name] = v
-		return nil
-	}
-}
-
-// question prints what is asked.
-func (f form) question(field sdk.Field, options []sdk.Option, def string) {
-	title := field.Title
-	switch {
-	case field.Optional:
-		title += " (optional)"
-	case def != "":
-		title += " [" + defaultText(field, options, def) + "]"
-	}
-	f.person.say("\n%s", title)
-	if field.Help != "" {
-		f.person.say("  %s", field.Help)
-	}
-	if field.Example != "" {
-		f.person.say("  such as %s", field.Example)
-	}
-	for i, o := range options {
-		text := o.Title
-		if text == "" {
-			text = o.Value
+		locale, _, _ = strings.Cut(locale, ".")
+		locale, _, _ = strings.Cut(locale, "@")
+		if locale == "C" || locale == "POSIX" {
+			return ""
 		}
-		if o.Help != "" {
-			text += ": " + o.Help
-		}
-		f.person.say("  %d  %s", i+1, text)
-	}
-	if how := howTo(field); how != "" {
-		f.person.say("  %s", how)
-	}
-}
-
-// defaultText returns a default as the question shows its choices.
-func defaultText(field sdk.Field, options []sdk.Option, def string) string {
-	for _, o := range options {
-		if o.Value == def && o.Title != "" {
-			return o.Title
-		}
-	}
-	if field.Kind == sdk.Bool {
-		return map[string]string{"true": "y", "false": "n"}[def]
-	}
-	return def
-}
-
-// howTo says how a field is answered, where that is not plain.
-func howTo(field sdk.Field) string {
-	switch {
-	case field.Kind == sdk.LongText && field.Secret:
-		return "the name of a file that holds it"
-	case field.Kind == sdk.LongText:
-		return "end the text with a line that has only a dot; or @ and the name of a file"
-	case field.Many:
-		return "one a line; an empty line ends them"
-	case field.Kind == sdk.Bool:
-		return "y or n"
-	case field.Kind == sdk.Pairs:
-		return "name=value, one a line; an empty line ends them"
-	case field.Kind == sdk.DateTime:
-		return "a date and time such as 2006-01-02T15:04:05Z"
-	case field.Secret:
-		return "what you type is not shown"
-	}
-	return ""
-}
-
-// read reads an answer in the form that [sdk.Values] have.
-func (f form) read(ctx context.Context, field sdk.Field, options []sdk.Option) (string, error) {
-	const prompt = "> "
-	switch {
-	case field.Kind == sdk.LongText && field.Secret:
-		name, err := f.person.line(ctx, prompt)
-		return f.file(name), err
-	case field.Kind == sdk.LongText:
-		return f.text(ctx)
-	case field.Many, field.Kind == sdk.Pairs:
-		return f.several(ctx, field, options)
-	case field.Secret:
-		return f.person.secret(ctx, prompt)
-	}
-	text, err := f.person.line(ctx, prompt)
-	return single(field, options, strings.TrimSpace(text)), err
-}
-
-// single turns what is easy to type into an answer: the number of an option
-// into the option, y and n into true and false.
-func single(field sdk.Field, options []sdk.Option, text string) string {
-	switch field.Kind {
-	case sdk.Choice:
-		isOption := slices.ContainsFunc(options, func(o sdk.Option) bool { return o.Value == text })
-		if n, err := strconv.Atoi(text); err == nil && !isOption && n >= 1 && n <= len(options) {
-			return options[n-1].Value
-		}
-	case sdk.Bool:
-		switch strings.ToLower(text) {
-		case "y", "yes":
-			return "true"
-		case "n", "no":
-			return "false"
-		}
-	}
-	return text
-}
-
-// text reads lines up to one with a dot.
-func (f form) text(ctx context.Context) (string, error) {
-	var lines []string
-	for {
-		line, err := f.person.line(ctx, "> ")
-		switch {
-		case err != nil:
-			return "", err
-		case len(lines) == 0 && strings.HasPrefix(line, "@"):
-			return f.file(line[1:]), nil
-		case line == "." || line == "" && len(lines) == 0:
-			return strings.Join(lines, "\n"), nil
-		}
-		lines = append(lines, line)
-	}
-}
-
-// file returns what is in a file; nothing if it cannot be read.
-func (f form) file(name string) string {
-	if name == "" {
-		return ""
-	}
-	data, err := os.ReadFile(strings.TrimSpace(name))
-	if err != nil {
-		f.person.say("  %v", err)
-	}
-	return string(data)
-}
-
-// several reads lines up to an empty one.
-func (f form) several(ctx context.Context, field sdk.Field, options []sdk.Option) (string, error) {
-	var all []string
-	pairs := map[string]string{}
-	for {
-		read := f.person.line
-		if field.Secret {
-			read = f.person.secret
-		}
-		line, err := read(ctx, "> ")
-		if err != nil {
-			return "", err
-		}
-		if line == "" {
-			break
-		}
-		name, value, _ := strings.Cut(line, "=")
-		pairs[strings.TrimSpace(name)] = value
-		all = append(all, single(field, options, line))
-	}
-	if len(all) == 0 {
-		return "", nil
-	}
-	if field.Many {
-		return encoded(all), nil
-	}
-	return encoded(pairs), nil
-}
-
-func encoded(v any) string {
-	text, _ := json.Marshal(v) // texts always encode
-	return string(text)
-}
-
-// check says what is wrong with an answer, if anything is.
-func (f form) check(field sdk.Field, v string, answers sdk.Values) string {
-	if v == "" {
-		return "is required"
-	}
-	with := maps.Clone(answers)
-	with[field.Name] = v
-	_, err := f.lenient().Complete(with)
-	var faults sdk.Errors
-	errors.As(err, &faults)
-	for _, e := range faults {
-		if e.Field == field.Name {
-			return e.Message
-		}
+		return strings.ReplaceAll(locale, "_", "-")
 	}
 	return ""
 }

@@ -71,7 +71,19 @@ type watch struct {
 	seen bytes.Buffer
 }
 
-func (w *watch) over(to io.Writer) io.Writer { return io.MultiWriter(to, w) }
+func (w *watch) over(to *os.File) io.Writer { return watched{to, w} }
+
+// A watched is a file still, so that a form is drawn on it if it is a terminal.
+type watched struct {
+	*os.File
+	by *watch
+}
+
+// Write implements [io.Writer].
+func (w watched) Write(p []byte) (int, error) {
+	w.by.Write(p)
+	return w.File.Write(p)
+}
 
 // Write implements [io.Writer].
 func (w *watch) Write(p []byte) (int, error) {

@@ -106,9 +106,10 @@ func (p *program) announceKey(sentence string) {
 
 // warn says loudly what weakens the host.
 func (p *program) warn() {
-	if p.quiet {
+	if p.quiet || p.warned {
 		return
 	}
+	p.warned = true
 	if p.dev {
 		p.note("warning: --dev runs every plugin, trusted or not")
 	}

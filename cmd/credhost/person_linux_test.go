@@ -15,8 +15,8 @@ import (
 	"unsafe"
 )
 
-// A terminal is a pseudo-terminal, and a run of the program on it.
-type terminal struct {
+// A seat is a pseudo-terminal, and a run of the program on it.
+type seat struct {
 	t     *testing.T
 	ctrl  *os.File // what the person has in hand
 	tty   *os.File
@@ -25,8 +25,8 @@ type terminal struct {
 	shown *said // what the terminal shows
 }
 
-// openTerminal starts the program on a terminal.
-func openTerminal(t *testing.T, args ...string) *terminal {
+// sitDown starts the program on a terminal.
+func sitDown(t *testing.T, args ...string) *seat {
 	t.Helper()
 	ctrl, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -45,7 +45,7 @@ func openTerminal(t *testing.T, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &terminal{t: t, ctrl: ctrl, tty: tty, cmd: exec.Command(exe, args...), asked: &said{}, shown: &said{}}
+	m := &seat{t: t, ctrl: ctrl, tty: tty, cmd: exec.Command(exe, args...), asked: &said{}, shown: &said{}}
 	m.cmd.Args[0] = "credhost"
 	m.cmd.Stdin, m.cmd.Stdout, m.cmd.Stderr = tty, io.Discard, m.asked
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -70,14 +70,14 @@ func ioctl(t *testing.T, f *os.File, what uintptr, at unsafe.Pointer) {
 }
 
 // echoes reports whether the terminal shows what is typed.
-func (m *terminal) echoes() bool {
+func (m *seat) echoes() bool {
 	var is syscall.Termios
 	ioctl(m.t, m.tty, syscall.TCGETS, unsafe.Pointer(&is))
 	return is.Lflag&syscall.ECHO != 0
 }
 
 // until waits until something holds.
-func (m *terminal) until(what string, holds func() bool) {
+func (m *seat) until(what string, holds func() bool) {
 	m.t.Helper()
 	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -87,7 +87,7 @@ func (m *terminal) until(what string, holds func() bool) {
 }
 
 // answer types an answer once a question has been asked.
-func (m *terminal) answer(question, text string) {
+func (m *seat) answer(question, text string) {
 	m.t.Helper()
 	m.until(question, func() bool {
 		_, after, ok := strings.Cut(m.asked.String(), question)
@@ -103,7 +103,7 @@ func settingsOf(t *testing.T) []string {
 }
 
 func TestWhatIsTypedForASecretIsNotShown(t *testing.T) {
-	m := openTerminal(t, append([]string{"create", "faxplus"}, settingsOf(t)...)...)
+	m := sitDown(t, append([]string{"create", "faxplus"}, settingsOf(t)...)...)
 	m.answer("Authentication method", "pat\n")
 	m.until("the question for the token", func() bool { return strings.Contains(m.asked.String(), "what you type is not shown") })
 	m.until("a silent terminal", func() bool { return !m.echoes() })
@@ -121,7 +121,7 @@ func TestWhatIsTypedForASecretIsNotShown(t *testing.T) {
 }
 
 func TestAnInterruptEndsAQuestion(t *testing.T) {
-	m := openTerminal(t, append([]string{"create", "faxplus", "--set", "authMethod=pat"}, settingsOf(t)...)...)
+	m := sitDown(t, append([]string{"create", "faxplus", "--set", "authMethod=pat"}, settingsOf(t)...)...)
 	m.until("a silent terminal", func() bool { return !m.echoes() })
 	m.answer("what you type is not shown", "\x03")
 	m.cmd.Wait()

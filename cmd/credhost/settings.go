@@ -32,8 +32,10 @@ type settings struct {
 	dev          bool
 
 	json     bool
+	lang     string // languages of forms, as in Accept-Language; empty: English
 	logLevel level
 	quiet    bool // no warnings of what the settings allow
+	warned   bool // they were given
 }
 
 // flags defines the flags of all commands.
@@ -51,6 +53,7 @@ func (s *settings) flags(c *cobra.Command) {
 	f.Var(&s.routes, "route", "serve an origin from somewhere else, for tests")
 	f.BoolVar(&s.dev, "dev", false, "run every plugin, trusted or not: for plugin authors")
 	f.BoolVar(&s.json, "json", false, "print JSON")
+	f.StringVar(&s.lang, "lang", "", "`languages` of forms, the best first, such as pt-BR,en (default that of the locale)")
 	f.Var(&s.logLevel, "log-level", "what to log on standard error: debug, info, warn, error or off")
 }
 
@@ -59,7 +62,7 @@ func (s *settings) flags(c *cobra.Command) {
 // between several values.
 var flagNames = []struct{ name, separator string }{
 	{"data", ""}, {"store", ""}, {"key", ""}, {"lock", ""}, {"plugins", string(filepath.ListSeparator)}, {"workspace", ""},
-	{"allow-address", ","}, {"allow-http", ""}, {"route", ","}, {"dev", ""}, {"json", ""}, {"log-level", ""},
+	{"allow-address", ","}, {"allow-http", ""}, {"route", ","}, {"dev", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
 }
 
 // variable returns the environment variable of a flag.
@@ -99,6 +102,9 @@ func (s *settings) complete(c *cobra.Command) error {
 		if *d.path == "" {
 			*d.path = filepath.Join(s.data, d.name)
 		}
+	}
+	if !flags.Changed("lang") {
+		s.lang = localeLanguage()
 	}
 	if len(s.plugins) == 0 {
 		s.plugins = append(list{filepath.Join(s.data, "plugins")}, besideProgram()...)
