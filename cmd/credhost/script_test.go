@@ -69,6 +69,11 @@ func (f fixture) setup(e *testscript.Env) error {
 	e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would wait a second at the end of each command
 	e.Setenv("GOOS", runtime.GOOS)
 	e.Setenv("GOARCH", runtime.GOARCH)
+	published, err := filepath.Abs("../../schemas/types")
+	if err != nil {
+		return err
+	}
+	e.Setenv("SCHEMAS", published)
 	e.Setenv("PAGE", filepath.Join(e.WorkDir, "page.html"))
 	e.Values[services{}] = map[string]standin.Service{}
 	t := e.T()

@@ -45,6 +45,7 @@ type row struct {
 const (
 	host     = "github.com/credhost/credhost/host"
 	egress   = host + "/egress"
+	form     = host + "/form"
 	registry = host + "/registry"
 	sealer   = host + "/sealer"
 	serve    = "github.com/credhost/credhost/sdk/serve"
@@ -82,6 +83,8 @@ var table = []row{
 		"direct", "at most 0.5ms more", plus(500e3)},
 	{"a plugin's token request, https", metric{egress, "Egress/https2/anew", "ns/op"}, metric{egress, "Direct/https2", "ns/op"},
 		"direct", "at most 0.5ms more", plus(500e3)},
+	{"render 400 types in every format", metric{form, "Formats/every", "ns/op"}, metric{form, "Formats/encoding-json", "ns/op"},
+		"their schemas alone, by encoding/json", "under 100ms", below(100e6)},
 	{"seal a record of 300 bytes", metric{sealer, "Seal/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
 	{"open it", metric{sealer, "Open/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
 }
