@@ -33,6 +33,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
 	{"internal/publish", "sdk host/form", ""},
+	{"internal/screen", "", "pty"},
 	{"internal/standin", "", ""},
 	{"internal/testplugin", "sdk sdk/oauth", ""},
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
@@ -50,11 +51,12 @@ var importRules = []struct{ pkg, own, others string }{
 	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/apikey", "sdk sdk/serve", ""},
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
+	{"examples/webform", "sdk host host/form host/sealer host/memstore", ""},
 	{"cmd/credhost", "sdk host host/... internal/standin", "cobra x/term"},
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak jsonschema oauth2 oauth2-server rapid testscript"
+const testOthers = "go-cmp goleak jsonschema oauth2 oauth2-server rapid testscript x/net"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
@@ -73,6 +75,7 @@ var others = map[string]string{
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
 	"protobuf":      "google.golang.org/protobuf",
 	"protocompile":  "github.com/bufbuild/protocompile",
+	"pty":           "github.com/creack/pty",
 	"publicsuffix":  "golang.org/x/net/publicsuffix",
 	"rapid":         "pgregory.net/rapid",
 	"sqlite":        "modernc.org/sqlite",
