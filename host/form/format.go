@@ -19,5 +19,6 @@ func Formats() []Format {
 		{"rjsf", "application/vnd.credhost.rjsf+json", ".rjsf.json", "for react-jsonschema-form 6", (*Form).RJSF},
 		{"jsonforms", "application/vnd.credhost.jsonforms+json", ".jsonforms.json", "for JSON Forms 3", (*Form).JSONForms},
 		{"n8n", "application/vnd.credhost.n8n+json", ".n8n.json", "n8n's INodeProperties", (*Form).N8N},
+		{"html", "text/html; charset=utf-8", ".html", "an accessible HTML page", (*Form).preview},
 	}
 }

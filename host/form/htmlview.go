@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package form
+
+import (
+	"cmp"
+	"encoding/hex"
+	"hash/fnv"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// A view is what form.tmpl shows.
+type view struct {
+	f       *Form
+	answers sdk.Values // typed, or stored, as far as they are offered
+	full    sdk.Values // what is asked and answered: what conditions are about
+	schema  sdk.Schema // by which conditions are judged
+
+	ID, Lang, Dir string
+	Save          string
+	Data          string // for form.js
+	Docs          string // a link, or nothing
+	Enter         bool   // another button than Save stands first
+	Again         bool   // answers decide what is asked
+	Faults        []faultView
+	Fields        []*fieldView
+	After         []noticeView // after the last field
+	Redirect      *redirectView
+	Connect, Test *buttonView
+}
+
+// A shown is when something is shown.
+type shown struct {
+	When string // its condition in JSON, for form.js; "" is always
+	Away bool   // it is not shown now
+}
+
+type faultView struct{ Target, Title, Text string }
+
+type noticeView struct {
+	shown
+	Text string
+}
+
+type redirectView struct {
+	shown
+	ID, URL string
+	before  string // the field that it stands before
+}
+
+type buttonView struct {
+	shown
+	Link string
+}
+
+// Word translates for the template.
+func (v *view) Word(english string) string { return v.f.words.of(english) }
+
+// DocsText is the text of the link to the service's documentation.
+func (v *view) DocsText() string {
+	return strings.Replace(v.Word("How to get these from %"), "%", v.f.schema.Title, 1)
+}
+
+// view makes all that a template shows.
+func (f *Form) view(s State) *view {
+	v := &view{f: f, ID: f.id(), Lang: f.Language(), Dir: direction(f.Language()), Save: f.cfg.Links.Save, Docs: secure(f.schema.DocsURL)}
+	v.settle(s.Answers)
+	v.Data, v.Again = f.scriptData()
+	v.Redirect = v.redirect()
+	v.buttons()
+	faults := make(map[string]Fault, len(s.Faults))
+	for _, fault := range slices.Backward(s.Faults) {
+		faults[fault.Field] = fault
+	}
+	v.Fields = make([]*fieldView, 0, len(f.fields))
+	for _, field := range f.fields {
+		fv := v.field(field, s.Answers, faults[field.Name])
+		v.Enter = v.Enter || fv.Suggest != "" && v.Save != ""
+		if v.Redirect != nil && v.Redirect.before == field.Name {
+			fv.Redirect, v.Redirect = v.Redirect, nil
+		}
+		v.Fields = append(v.Fields, fv)
+	}
+	v.After = v.notices("")
+	for _, fault := range s.Faults {
+		v.Faults = append(v.Faults, v.fault(fault))
+	}
+	return v
+}
+
+// id returns what the names of a form's elements begin with. Forms for several
+// credentials of a type can stand on one page: they are saved elsewhere.
+func (f *Form) id() string {
+	h := fnv.New32a()
+	h.Write([]byte(f.cfg.Links.Save))
+	return f.schema.Name + "-" + hex.EncodeToString(h.Sum(nil))
+}
+
+// maxRounds bounds how often one choice that is not offered any more may take
+// another one with it. The script has the same number.
+const maxRounds = 8
+
+// settle finds out what is asked. Choices that are not offered any more are
+// dropped, as the script does, so that a default takes their place.
+func (v *view) settle(typed sdk.Values) {
+	v.answers = make(sdk.Values, len(v.f.fields))
+	maps.Copy(v.answers, v.f.stored)
+	maps.Copy(v.answers, typed)
+	for range maxRounds {
+		var all sdk.Values
+		v.schema, all = v.f.judged(v.answers)
+		v.full = v.schema.Assume(all)
+		if !v.deselect() {
+			return
+		}
+	}
+}
+
+// deselect drops choices that are not offered, and reports whether there were
+// any.
+func (v *view) deselect() bool {
+	dropped := false
+	for _, field := range v.f.fields {
+		answer := v.answers[field.Name]
+		if answer == "" || field.Kind != sdk.Choice || field.Suggest != nil || !v.holds(field.When) {
+			continue
+		}
+		chosen := chosenOf(field, answer)
+		kept := slices.DeleteFunc(slices.Clone(chosen), func(value string) bool { return !v.offers(field, value) })
+		if len(kept) == len(chosen) && chosen != nil {
+			continue
+		}
+		dropped = true
+		v.answers[field.Name] = ""
+		if field.Many && len(kept) > 0 {
+			v.answers[field.Name] = manyOf(kept)
+		}
+	}
+	return dropped
+}
+
+// offers reports whether a field has an option of that value now.
+func (v *view) offers(field *sdk.Field, value string) bool {
+	i := slices.IndexFunc(field.Options, func(o sdk.Option) bool { return o.Value == value })
+	return i >= 0 && v.holds(field.Options[i].When)
+}
+
+func (v *view) holds(c *sdk.Condition) bool { return c == nil || v.schema.Holds(c, v.full) }
+
+// shown returns when something under a condition is shown.
+func (v *view) shown(c *sdk.Condition) shown {
+	if c == nil {
+		return shown{}
+	}
+	return shown{When: string(compact(conditionData(c))), Away: !v.holds(c)}
+}
+
+// notices returns those that stand before a field, or after the last.
+func (v *view) notices(before string) []noticeView {
+	var all []noticeView
+	for _, n := range v.f.schema.Notices {
+		if n.Before == before && v.f.shows(n) {
+			all = append(all, noticeView{v.shown(n.When), n.Text})
+		}
+	}
+	return all
+}
+
+// redirect returns the redirect URL, which stands after the fields that decide
+// whether it is needed: nothing appears above what a person is at.
+func (v *view) redirect() *redirectView {
+	f := v.f
+	if !f.cfg.Can.Connect || f.cfg.Application || f.cfg.RedirectURL == "" {
+		return nil
+	}
+	r := &redirectView{shown: v.shown(f.schema.ConnectWhen), ID: v.ID + "--redirect", URL: f.cfg.RedirectURL}
+	decided := 0
+	eachLeaf(f.schema.ConnectWhen, func(c *sdk.Condition) {
+		i := slices.IndexFunc(f.fields, func(field *sdk.Field) bool { return field.Name == c.Field })
+		decided = max(decided, i+1)
+	})
+	if decided < len(f.fields) {
+		r.before = f.fields[decided].Name
+	}
+	return r
+}
+
+// buttons offers what can be done with a credential that exists.
+func (v *view) buttons() {
+	f := v.f
+	if f.cfg.Answers == nil || f.cfg.Application {
+		return
+	}
+	if f.cfg.Can.Connect && f.cfg.Links.Connect != "" {
+		v.Connect = &buttonView{v.shown(f.schema.ConnectWhen), f.cfg.Links.Connect}
+	}
+	if f.cfg.Can.Test && f.cfg.Links.Test != "" {
+		v.Test = &buttonView{Link: f.cfg.Links.Test}
+	}
+}
+
+// fault returns a line of the summary, which leads to the field.
+func (v *view) fault(fault Fault) faultView {
+	i := slices.IndexFunc(v.Fields, func(fv *fieldView) bool { return fv.Name == fault.Field })
+	if i >= 0 && v.Fields[i].Control != "none" {
+		return faultView{v.Fields[i].target(), v.Fields[i].Title, fault.Message}
+	}
+	title := fault.Field
+	if field := v.f.lookup(fault.Field); field != nil {
+		title = cmp.Or(field.Title, field.Name)
+	}
+	return faultView{"", title, fault.Message}
+}
+
+// eachLeaf calls yield for every comparison in c.
+func eachLeaf(c *sdk.Condition, yield func(c *sdk.Condition)) {
+	if c == nil {
+		return
+	}
+	if c.Field != "" {
+		yield(c)
+	}
+	for _, parts := range [][]*sdk.Condition{c.And, c.Or, {c.Not}} {
+		for _, part := range parts {
+			eachLeaf(part, yield)
+		}
+	}
+}
+
+// secure returns a link that may be shown, or nothing. A schema that was never
+// validated may have any other.
+func secure(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return ""
+	}
+	return link
+}
+
+// rightToLeft are the scripts that are written from right to left.
+var rightToLeft = []string{"Adlm", "Arab", "Hebr", "Mand", "Mend", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa"}
+
+func direction(tag string) string {
+	script, _ := language.Make(tag).Script()
+	if slices.Contains(rightToLeft, script.String()) {
+		return "rtl"
+	}
+	return "ltr"
+}
