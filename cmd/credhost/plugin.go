@@ -180,8 +180,8 @@ func printOffer(w io.Writer, o registry.Offer) {
 		row(w, "  answers go to", destinations(answers))
 		row(w, "  grants go to", destinations(s.Origins))
 	}
-	for _, f := range o.Faults {
-		row(w, "refused", f)
+	for _, f := range o.Faults { // of which each may be a list
+		row(w, "refused", strings.ReplaceAll(f, "; ", "\n\t"))
 	}
 	row(w)
 }

@@ -79,6 +79,37 @@ func TestBadProgramsAreNamedPrecisely(t *testing.T) {
 	}
 }
 
+// A schema that cannot be asked is refused when its plugin is looked at, with a
+// list of all that is wrong, fit for a terminal.
+func TestFlawedSchemasAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.install("flawed", conf{Answer: "flawed"})
+	b.install("vast", conf{Answer: "vast"})
+	r := b.open()
+	for name, words := range map[string][]string{
+		"flawed": {"needs a title", `field "twice": name is used twice`, `field "constructor": name is reserved`, `field "__proto__": name must begin with a letter`,
+			`field "number": default is not a valid answer`, `field "pick": default is not one of the options`, `option "a": needs a value of its own`,
+			`field "shop": default does not fit into the origin`, `field "lost": condition names "nobody", which is not a field`,
+			`its conditions depend on itself`, `there is no field "nobody"`},
+		"vast": {"has more than 200 fields"},
+	} {
+		o, err := r.Inspect(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Join(o.Faults, "\n")
+		for _, word := range words {
+			if !strings.Contains(said, word) {
+				t.Errorf("%s: nothing is said of %s in: %s", name, word, said)
+			}
+		}
+		if len(o.Types) != 0 || strings.ContainsAny(said, "\x1b") || r.Trust(t.Context(), o) == nil {
+			t.Errorf("%s: types %v, faults %q", name, o.Types, said)
+		}
+	}
+}
+
 func TestBadCallsHurtNobodyElse(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

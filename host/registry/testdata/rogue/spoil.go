@@ -30,6 +30,11 @@ func spoil(how string) grpc.UnaryServerInterceptor {
 			select {}
 		case "fickle Describe": // says something else each time
 			a.(*pluginv1.DescribeResponse).GetDescription().Version = fmt.Sprint(started)
+		case "flawed Describe": // with all that a careless author, or a mean one, may write
+			a.(*pluginv1.DescribeResponse).GetDescription().Types[0].Schema = []byte(flawed)
+		case "vast Describe":
+			field := `{"name":"f","title":"F","when":{"field":"f","present":true}}`
+			a.(*pluginv1.DescribeResponse).GetDescription().Types[0].Schema = []byte(`{"name":"vast","title":"T","fields":[` + strings.Repeat(field+",", 9999) + field + `]}`)
 		}
 		return a, err
 	}
@@ -47,3 +52,10 @@ func spoilStream(how string) grpc.StreamServerInterceptor {
 		return handle(srv, s)
 	}
 }
+
+const flawed = `{"name":"flawed","title":"<script>alert(1)</script>\u001b[2J","fields":[
+	{"name":"twice","title":"T"},{"name":"twice","title":"T"},{"name":"constructor","title":"T"},{"name":"__proto__","title":"T"},
+	{"name":"number","title":"T","kind":"number","default":"many"},{"name":"pick","title":"T","kind":"choice","default":"c","options":[{"value":"a"},{"value":"a"}]},
+	{"name":"shop","title":"T","default":"evil.com/#"},{"name":"lost","title":"T","when":{"field":"nobody","present":true}},
+	{"name":"egg","title":"T","when":{"field":"hen","present":true}},{"name":"hen","title":"T","when":{"field":"egg","present":true}}],
+	"origins":["https://{shop}.example.com","https://{nobody}.example.com"]}`
