@@ -41,15 +41,8 @@ var (
 var templateText string
 
 var templates = sync.OnceValue(func() *template.Template {
-	funcs := template.FuncMap{"part": func(v *view, of any) part { return part{v, of} }}
-	return template.Must(template.New("credhost").Funcs(funcs).Parse(templateText))
+	return template.Must(template.New("credhost").Parse(templateText))
 })
-
-// A part is one thing in a view, for a template that needs both.
-type part struct {
-	*view
-	Of any
-}
 
 // WriteHTML writes the form element alone, for a page of the host's own. It is
 // posted to Links.Save in the usual encoding of forms: see [Form.Parse].
@@ -62,7 +55,7 @@ func (f *Form) WriteHTML(w io.Writer, s State) error {
 
 // WritePage writes a whole document with style and script inside, for previews.
 func (f *Form) WritePage(w io.Writer, s State) error {
-	p := page{Form: f.view(s), pageParts: pageOnce(), Title: f.schema.Title}
+	p := page{Form: f.view(s), Fixed: pageOnce(), Title: f.schema.Title}
 	if f.schema.Icon != "" {
 		// In an img nothing of it runs, and nothing of it is fetched.
 		p.Icon = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(f.schema.Icon)))
@@ -70,12 +63,16 @@ func (f *Form) WritePage(w io.Writer, s State) error {
 	return write(w, "page", p)
 }
 
+// buffers hold forms, which have no secrets.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // write executes a template. A reader never gets a part of a form: what is
 // written is whole.
 func write(w io.Writer, name string, data any) error {
-	var b bytes.Buffer
-	b.Grow(16 << 10)
-	if err := templates().ExecuteTemplate(&b, name, data); err != nil {
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
+	if err := templates().ExecuteTemplate(b, name, data); err != nil {
 		return err
 	}
 	_, err := w.Write(b.Bytes())
@@ -84,8 +81,8 @@ func write(w io.Writer, name string, data any) error {
 
 // A page is what a whole document shows.
 type page struct {
-	Form *view
-	pageParts
+	Form  *view
+	Fixed pageParts
 	Title string
 	Icon  template.URL
 }

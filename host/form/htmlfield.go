@@ -14,24 +14,38 @@ import (
 
 // A fieldView is one question.
 type fieldView struct {
-	*sdk.Field
-	ID, Title string
-	Control   string // input, area, select, radio, checks, bool or none
-	Type      string // of an input
-	Masked    bool   // an area that holds a secret
-	Rows      int
+	field *sdk.Field
+	T     *labels
+
+	ID, Name, Title, Help, Example string
+	Notices                        []noticeView
+	Redirect                       *redirectView // it stands before this
 
 	Sometimes bool // its condition may not hold
 	Away      bool // nor does it now
 	Assumed   bool // it holds a default that may still change
+	Secret    bool
 	Optional  bool
 	Required  bool
 	Needed    bool // it is required where there is no default, which may change
 
-	Value   string
-	Options []optionView
-	Helps   bool   // an option has a help of its own
-	Others  string // answers to a checks field that are none of the options
+	// Of these controls it has one, or else an input.
+	None, Bool, Select, Area, Radio, Checks bool
+	Group                                   bool // Radio or Checks
+	Type, Step                              string
+	Rows                                    int
+	Left                                    bool // what is typed is written from left to right, whatever the language
+
+	Value    string
+	Checked  bool
+	Options  []optionView
+	Helps    bool   // an option has a help of its own
+	Open     bool   // other answers than the options are taken
+	Others   string // which these are, of Checks
+	NoAnswer bool   // a person can choose that there is none
+	Nothing  bool   // no option is chosen
+	Lists    bool   // an input has options to choose from
+	Suggest  string // the link that offers choices
 
 	Hints     []string
 	Fault     string
@@ -39,12 +53,8 @@ type fieldView struct {
 
 	Pattern, PatternTitle string
 	Least, Min, Max       string
-	Text                  string // the direction of what is typed: auto or ltr
 
-	Clear, Cleared bool   // what is set can be removed, and shall be
-	Suggest        string // the link that offers choices
-	Notices        []noticeView
-	Redirect       *redirectView // it stands before this
+	Clear, Cleared bool // what is set can be removed, and shall be
 }
 
 type optionView struct {
@@ -59,11 +69,12 @@ const maxRadios = 4
 func (v *view) field(field *sdk.Field, typed sdk.Values, fault Fault) *fieldView {
 	f := v.f
 	fv := &fieldView{
-		Field: field, ID: v.ID + "-" + field.Name, Title: cmp.Or(field.Title, field.Name), Control: controlOf(field),
-		Sometimes: field.When != nil, Away: !v.holds(field.When), Optional: field.Optional && field.Kind != sdk.Bool,
-		Fault: fault.Message, Notices: v.notices(field.Name),
+		field: field, T: v.T, ID: v.ID + "-" + field.Name, Name: field.Name, Title: cmp.Or(field.Title, field.Name),
+		Help: field.Help, Example: field.Example, Notices: v.notices(field.Name), Sometimes: field.When != nil, Away: !v.holds(field.When),
+		Secret: field.Secret, Optional: field.Optional && field.Kind != sdk.Bool, Fault: fault.Message,
 	}
-	if fv.Control == "none" {
+	fv.control()
+	if fv.None {
 		return fv
 	}
 	def := v.defaultOf(field)
@@ -85,22 +96,27 @@ func (v *view) field(field *sdk.Field, typed sdk.Values, fault Fault) *fieldView
 // reasonAgain is host.ReasonAgain: a secret that is set does not count.
 const reasonAgain = "again"
 
-func controlOf(field *sdk.Field) string {
+// control says what the field is answered in.
+func (fv *fieldView) control() {
+	field := fv.field
+	choice := field.Kind == sdk.Choice && field.Suggest == nil
 	switch {
 	case field.Kind == sdk.Hidden:
-		return "none"
+		fv.None = true
 	case field.Kind == sdk.Bool:
-		return "bool"
+		fv.Bool = true
 	case field.Kind == sdk.Choice && field.Many:
-		return "checks"
-	case field.Kind == sdk.Choice && field.Suggest == nil && len(field.Options) <= maxRadios:
-		return "radio"
-	case field.Kind == sdk.Choice && field.Suggest == nil:
-		return "select"
+		fv.Checks, fv.Group, fv.Open = true, true, field.Suggest != nil
+	case choice && len(field.Options) <= maxRadios:
+		fv.Radio, fv.Group = true, true
+	case choice:
+		fv.Select = true
 	case field.Many || field.Kind == sdk.LongText || field.Kind == sdk.JSON || field.Kind == sdk.Pairs:
-		return "area"
+		fv.Area = true
+	default:
+		fv.Type = "text"
 	}
-	return "input"
+	fv.NoAnswer = fv.Optional && field.Default == "" && field.Defaults == nil
 }
 
 // defaultOf returns the answer that is assumed now if a field is left empty.
@@ -122,26 +138,26 @@ func (v *view) defaultOf(field *sdk.Field) string {
 
 // fill puts an answer, or else the default, into the control.
 func (v *view) fill(fv *fieldView, def string) {
-	answer := v.answers[fv.Name]
+	field, answer := fv.field, v.answers[fv.Name]
 	if answer == "" {
 		answer = def
-		fv.Assumed = fv.Kind == sdk.Choice || len(fv.Defaults) > 0
+		fv.Assumed = field.Kind == sdk.Choice || len(field.Defaults) > 0
 	}
-	fv.Value = textOf(fv.Field, answer)
-	if fv.Kind == sdk.JSON && !fv.Many && v.answers[fv.Name] == v.f.stored[fv.Name] {
+	fv.Value, fv.Checked = textOf(field, answer), answer == "true"
+	if field.Kind == sdk.JSON && !field.Many && v.answers[fv.Name] == v.f.stored[fv.Name] {
 		fv.Value = indented(fv.Value) // nobody typed it
 	}
-	if fv.Kind != sdk.Choice && fv.Field.Suggest == nil {
+	if field.Kind != sdk.Choice && field.Suggest == nil {
 		return
 	}
-	chosen := chosenOf(fv.Field, answer)
-	options := make([]*sdk.Option, len(fv.Field.Options))
+	chosen := chosenOf(field, answer)
+	options := make([]*sdk.Option, len(field.Options))
 	for i := range options {
-		options[i] = &fv.Field.Options[i]
+		options[i] = &field.Options[i]
 	}
 	known := len(options)
-	if fv.Field.Suggest != nil {
-		options = v.f.suggested(variant{field: fv.Field, options: options})
+	if field.Suggest != nil {
+		options = v.f.suggested(variant{field: field, options: options})
 	}
 	for i, o := range options {
 		ov := optionView{ID: fv.ID + "-" + strconv.Itoa(i), Value: o.Value, Title: titleOf(o), Help: o.Help, Away: i < known && !v.holds(o.When)}
@@ -149,7 +165,9 @@ func (v *view) fill(fv *fieldView, def string) {
 		fv.Helps = fv.Helps || o.Help != ""
 		fv.Options = append(fv.Options, ov)
 	}
-	if fv.Field.Suggest != nil && fv.Many {
+	fv.Nothing = !slices.ContainsFunc(fv.Options, func(o optionView) bool { return o.Chosen })
+	fv.Lists = fv.Type != "" && len(fv.Options) > 0
+	if fv.Open {
 		others := slices.DeleteFunc(chosen, func(value string) bool {
 			return slices.ContainsFunc(fv.Options, func(o optionView) bool { return o.Chosen && o.Value == value })
 		})
@@ -160,39 +178,39 @@ func (v *view) fill(fv *fieldView, def string) {
 // attributes sets what a browser checks while a person types. It never refuses
 // what the host takes, so much is left to the host: see attributePattern.
 func (fv *fieldView) attributes(f *Form) {
-	fv.Text, fv.Rows, fv.Masked = "auto", 3, fv.Secret
-	if slices.Contains([]sdk.Kind{sdk.URL, sdk.Number, sdk.DateTime, sdk.JSON, sdk.Pairs}, fv.Kind) {
-		fv.Text = "ltr"
+	field := fv.field
+	fv.Rows = 3
+	switch field.Kind {
+	case sdk.URL, sdk.Number, sdk.DateTime, sdk.JSON, sdk.Pairs:
+		fv.Left = true
 	}
-	if fv.Kind == sdk.LongText || fv.Kind == sdk.JSON {
+	if field.Kind == sdk.LongText || field.Kind == sdk.JSON {
 		fv.Rows = 5
 	}
-	least, most := limitsOf(fv.Bounds)
-	if (fv.Kind == sdk.Text || fv.Kind == sdk.LongText) && !fv.Many && least > 1 {
+	least, most := limitsOf(field.Bounds)
+	if (field.Kind == sdk.Text || field.Kind == sdk.LongText) && !field.Many && least > 1 {
 		fv.Least = strconv.FormatFloat(least, 'f', -1, 64)
 	}
-	if fv.Control != "input" {
+	if fv.Type == "" {
 		return
 	}
-	fv.Type = "text"
 	switch {
 	case fv.Secret:
-		fv.Type = "password"
-	case fv.Kind == sdk.URL:
+	case field.Kind == sdk.URL:
 		fv.Type = "url"
-	case fv.Kind == sdk.Number && (fv.Value == "" || floating.MatchString(fv.Value)):
-		fv.Type = "number"
-		if fv.Bounds != nil {
-			fv.Min, fv.Max = limitText(fv.Bounds.Min), limitText(fv.Bounds.Max)
+	case field.Kind == sdk.Number && (fv.Value == "" || floating.MatchString(fv.Value)):
+		fv.Type, fv.Step = "number", "any"
+		if field.Bounds != nil {
+			fv.Min, fv.Max = limitText(field.Bounds.Min), limitText(field.Bounds.Max)
 		}
-	case fv.Kind == sdk.DateTime && (fv.Value == "" || local.MatchString(fv.Value)):
-		fv.Type = "datetime-local"
+	case field.Kind == sdk.DateTime && (fv.Value == "" || local.MatchString(fv.Value)):
+		fv.Type, fv.Step = "datetime-local", "1"
 	}
-	if fv.Kind == sdk.Text {
-		if fv.Pattern = attributePattern(fv.Field.Pattern, fv.Secret, most); fv.Pattern != "" {
-			fv.PatternTitle = f.words.message(fv.Message(sdk.ReasonBounds))
-			if fv.Field.Pattern != "" {
-				fv.PatternTitle = f.words.message(fv.Message(sdk.ReasonPattern))
+	if field.Kind == sdk.Text {
+		if fv.Pattern = attributePattern(field.Pattern, fv.Secret, most); fv.Pattern != "" {
+			fv.PatternTitle = f.words.message(field.Message(sdk.ReasonBounds))
+			if field.Pattern != "" {
+				fv.PatternTitle = f.words.message(field.Message(sdk.ReasonPattern))
 			}
 		}
 	}
@@ -220,14 +238,14 @@ func limitText(x *float64) string {
 
 // hints says what a person must know to answer.
 func (v *view) hints(fv *fieldView, typed sdk.Values, again bool) {
-	f := v.f
+	f, field := v.f, fv.field
 	hint := func(english string) { fv.Hints = append(fv.Hints, f.words.of(english)) }
 	switch {
-	case fv.Many && fv.Kind == sdk.LongText:
+	case field.Many && field.Kind == sdk.LongText:
 		hint("One answer in each line, or a JSON list of texts if an answer has several lines.")
-	case fv.Control == "area" && fv.Many:
+	case fv.Area && field.Many:
 		hint("One answer in each line.")
-	case fv.Kind == sdk.Pairs:
+	case field.Kind == sdk.Pairs:
 		hint("One “name: value” in each line. A name has no colon.")
 	case fv.Type == "datetime-local":
 		hint("The time is in UTC.")
@@ -238,7 +256,7 @@ func (v *view) hints(fv *fieldView, typed sdk.Values, again bool) {
 	case fv.Secret && set && !again:
 		hint("set; leave it empty to keep it")
 	}
-	if fv.Secret && fv.Field.Optional && f.set[fv.Name] && f.cfg.Answers != nil {
+	if fv.Secret && field.Optional && f.set[fv.Name] && f.cfg.Answers != nil {
 		fv.Clear = true
 		empty, typed := typed[fv.Name]
 		fv.Cleared = typed && empty == ""
@@ -262,7 +280,7 @@ func (fv *fieldView) describe() {
 	if fv.Help != "" {
 		ids = append(ids, fv.ID+"-help")
 	}
-	if fv.Control == "select" && fv.Helps {
+	if fv.Select && fv.Helps {
 		ids = append(ids, fv.ID+"-choice")
 	}
 	if len(fv.Hints) > 0 {
@@ -273,7 +291,7 @@ func (fv *fieldView) describe() {
 
 // target returns the element that a line of the summary leads to.
 func (fv *fieldView) target() string {
-	if fv.Control != "radio" && fv.Control != "checks" {
+	if !fv.Group {
 		return fv.ID
 	}
 	for _, o := range fv.Options {
@@ -283,14 +301,3 @@ func (fv *fieldView) target() string {
 	}
 	return fv.ID
 }
-
-// NoAnswer reports whether a person can choose that there is none.
-func (fv *fieldView) NoAnswer() bool { return fv.Optional && fv.Default == "" && fv.Defaults == nil }
-
-// Nothing reports whether no option is chosen.
-func (fv *fieldView) Nothing() bool {
-	return !slices.ContainsFunc(fv.Options, func(o optionView) bool { return o.Chosen })
-}
-
-// Lists reports whether an input has suggestions to choose from.
-func (fv *fieldView) Lists() bool { return fv.Control == "input" && !fv.Secret && len(fv.Options) > 0 }

@@ -23,54 +23,68 @@ type view struct {
 	full    sdk.Values // what is asked and answered: what conditions are about
 	schema  sdk.Schema // by which conditions are judged
 
+	T             *labels
 	ID, Lang, Dir string
 	Save          string
 	Data          string // for form.js
 	Docs          string // a link, or nothing
-	Enter         bool   // another button than Save stands first
-	Again         bool   // answers decide what is asked
+	DocsText      string
+	Enter         bool // another button than Save stands first
+	Again         bool // answers decide what is asked
 	Faults        []faultView
 	Fields        []*fieldView
 	After         []noticeView // after the last field
 	Redirect      *redirectView
+	Saved         bool // there are buttons for what is saved
 	Connect, Test *buttonView
-}
-
-// A shown is when something is shown.
-type shown struct {
-	When string // its condition in JSON, for form.js; "" is always
-	Away bool   // it is not shown now
 }
 
 type faultView struct{ Target, Title, Text string }
 
+// A noticeView is a text that is told under a condition: in JSON for form.js,
+// "" is always. Away says that it does not hold now.
 type noticeView struct {
-	shown
+	When string
+	Away bool
 	Text string
 }
 
 type redirectView struct {
-	shown
+	When    string
+	Away    bool
+	T       *labels
 	ID, URL string
 	before  string // the field that it stands before
 }
 
 type buttonView struct {
-	shown
+	When string
+	Away bool
 	Link string
 }
 
-// Word translates for the template.
-func (v *view) Word(english string) string { return v.f.words.of(english) }
+// labels are this package's own, translated: a field is quicker to a template
+// than a method is, and there are many.
+type labels struct {
+	Save, Again, Connect, Test, Saved, Suggest, Redirect, Register, Copy, Copied string
+	Optional, Choose, NoAnswer, Others, Remove, Error, Problem, NewTab           string
+}
 
-// DocsText is the text of the link to the service's documentation.
-func (v *view) DocsText() string {
-	return strings.Replace(v.Word("How to get these from %"), "%", v.f.schema.Title, 1)
+func (w words) labels() *labels {
+	return &labels{
+		Save: w.of("Save"), Again: w.of("Show the questions for these answers"),
+		Connect: w.of("Connect"), Test: w.of("Test"), Saved: w.of("These use what is saved: save your changes first."),
+		Suggest: w.of("Suggest"), Redirect: w.of("Redirect URL"), Register: w.of("Register it at the service, letter for letter."),
+		Copy: w.of("Copy"), Copied: w.of("Copied"), Optional: w.of("(optional)"), Choose: w.of("Choose"),
+		NoAnswer: w.of("No answer"), Others: w.of("Others, one in each line"), Remove: w.of("remove it"),
+		Error: w.of("Error"), Problem: w.of("There is a problem"), NewTab: w.of("(opens in a new tab)"),
+	}
 }
 
 // view makes all that a template shows.
 func (f *Form) view(s State) *view {
-	v := &view{f: f, ID: f.id(), Lang: f.Language(), Dir: direction(f.Language()), Save: f.cfg.Links.Save, Docs: secure(f.schema.DocsURL)}
+	v := &view{f: f, T: f.words.labels(), ID: f.id(), Lang: f.Language(), Dir: direction(f.Language()), Save: f.cfg.Links.Save, Docs: secure(f.schema.DocsURL)}
+	v.DocsText = strings.Replace(f.words.of("How to get these from %"), "%", f.schema.Title, 1)
 	v.settle(s.Answers)
 	v.Data, v.Again = f.scriptData()
 	v.Redirect = v.redirect()
@@ -154,12 +168,12 @@ func (v *view) offers(field *sdk.Field, value string) bool {
 
 func (v *view) holds(c *sdk.Condition) bool { return c == nil || v.schema.Holds(c, v.full) }
 
-// shown returns when something under a condition is shown.
-func (v *view) shown(c *sdk.Condition) shown {
+// when returns a condition as JSON, and whether what it is of is not shown.
+func (v *view) when(c *sdk.Condition) (condition string, away bool) {
 	if c == nil {
-		return shown{}
+		return "", false
 	}
-	return shown{When: string(compact(conditionData(c))), Away: !v.holds(c)}
+	return string(compact(conditionData(c))), !v.holds(c)
 }
 
 // notices returns those that stand before a field, or after the last.
@@ -167,7 +181,8 @@ func (v *view) notices(before string) []noticeView {
 	var all []noticeView
 	for _, n := range v.f.schema.Notices {
 		if n.Before == before && v.f.shows(n) {
-			all = append(all, noticeView{v.shown(n.When), n.Text})
+			when, away := v.when(n.When)
+			all = append(all, noticeView{when, away, n.Text})
 		}
 	}
 	return all
@@ -180,7 +195,8 @@ func (v *view) redirect() *redirectView {
 	if !f.cfg.Can.Connect || f.cfg.Application || f.cfg.RedirectURL == "" {
 		return nil
 	}
-	r := &redirectView{shown: v.shown(f.schema.ConnectWhen), ID: v.ID + "--redirect", URL: f.cfg.RedirectURL}
+	r := &redirectView{T: v.T, ID: v.ID + "--redirect", URL: f.cfg.RedirectURL}
+	r.When, r.Away = v.when(f.schema.ConnectWhen)
 	decided := 0
 	eachLeaf(f.schema.ConnectWhen, func(c *sdk.Condition) {
 		i := slices.IndexFunc(f.fields, func(field *sdk.Field) bool { return field.Name == c.Field })
@@ -199,17 +215,19 @@ func (v *view) buttons() {
 		return
 	}
 	if f.cfg.Can.Connect && f.cfg.Links.Connect != "" {
-		v.Connect = &buttonView{v.shown(f.schema.ConnectWhen), f.cfg.Links.Connect}
+		when, away := v.when(f.schema.ConnectWhen)
+		v.Connect = &buttonView{when, away, f.cfg.Links.Connect}
 	}
 	if f.cfg.Can.Test && f.cfg.Links.Test != "" {
 		v.Test = &buttonView{Link: f.cfg.Links.Test}
 	}
+	v.Saved = v.Connect != nil || v.Test != nil
 }
 
 // fault returns a line of the summary, which leads to the field.
 func (v *view) fault(fault Fault) faultView {
 	i := slices.IndexFunc(v.Fields, func(fv *fieldView) bool { return fv.Name == fault.Field })
-	if i >= 0 && v.Fields[i].Control != "none" {
+	if i >= 0 && !v.Fields[i].None {
 		return faultView{v.Fields[i].target(), v.Fields[i].Title, fault.Message}
 	}
 	title := fault.Field
@@ -248,6 +266,9 @@ func secure(link string) string {
 var rightToLeft = []string{"Adlm", "Arab", "Hebr", "Mand", "Mend", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa"}
 
 func direction(tag string) string {
+	if tag == "en" {
+		return "ltr" // the most frequent case, for free
+	}
 	script, _ := language.Make(tag).Script()
 	if slices.Contains(rightToLeft, script.String()) {
 		return "rtl"
