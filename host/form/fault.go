@@ -5,8 +5,10 @@ package form
 import (
 	"cmp"
 	"errors"
-	"regexp"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/credhost/credhost/sdk"
 )
@@ -56,45 +58,92 @@ func (w words) message(english string) string {
 	if text, ok := w.ofSchema[english]; ok {
 		return text
 	}
-	if text, ok := w.ofForm[english]; ok {
-		return text
+	if text, ok := w.ofForm[english]; ok || len(w.ofForm) == 0 {
+		return cmp.Or(text, english)
 	}
-	for _, m := range patterns {
-		if found := m.re.FindStringSubmatch(english); found != nil {
-			text := w.of(m.english)
-			for _, part := range found[1:] {
-				text = strings.Replace(text, "%", part, 1)
+	for _, p := range patterns() {
+		if values, ok := p.match(english); ok {
+			for i := range values {
+				values[i] = w.schema(values[i]) // an example is a text of the type
 			}
-			return text
+			return fill(w.ofForm[p.english], values)
 		}
 	}
 	return english
 }
 
-// patterns are the messages of package sdk that hold something else, which
-// stands where the percent signs are.
-var patterns = messagePatterns(
-	"must be between % and % characters long",
-	"must be at least % characters long",
-	"must be at most % characters long",
-	"must be between % and %",
-	"must be at least %",
-	"must be at most %",
-	"must look like %",
-	"is not a field of %",
-)
-
-type messagePattern struct {
+// A pattern is a message that holds something else, such as a number, where it
+// has a percent sign.
+type pattern struct {
 	english string
-	re      *regexp.Regexp
+	around  []string // the text around the percent signs
 }
 
-func messagePatterns(english ...string) []messagePattern {
-	all := make([]messagePattern, len(english))
-	for i, text := range english {
-		all[i] = messagePattern{text, regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(text), "%", "(.*)") + "$")}
+// patterns are the messages of that kind that are translated. Those with more
+// text of their own come first: "must be at least % characters long" before
+// "must be at least %".
+var patterns = sync.OnceValue(func() []pattern {
+	known := map[string]bool{}
+	for _, one := range formWords() {
+		for english := range one {
+			known[english] = strings.Contains(english, "%")
+		}
 	}
+	maps.DeleteFunc(known, func(_ string, holes bool) bool { return !holes })
+	all := make([]pattern, 0, len(known))
+	for _, english := range slices.Sorted(maps.Keys(known)) {
+		all = append(all, pattern{english, strings.Split(english, "%")})
+	}
+	own := func(p pattern) int { return len(p.english) - len(p.around) }
+	slices.SortStableFunc(all, func(a, b pattern) int { return cmp.Compare(own(b), own(a)) })
 	return all
+})
+
+// match returns what text holds if it is p, and whether it is.
+func (p pattern) match(text string) (values []string, ok bool) {
+	last := len(p.around) - 1
+	rest, ok := strings.CutPrefix(text, p.around[0])
+	for i := 1; ok && i <= last; i++ {
+		var value string
+		if i == last {
+			value, ok = strings.CutSuffix(rest, p.around[i])
+		} else {
+			value, rest, ok = strings.Cut(rest, p.around[i])
+		}
+		ok = ok && p.holds(i-1, value)
+		values = append(values, value)
+	}
+	return values, ok
+}
+
+// holds reports whether value can stand in the hole at index i. A number, a
+// name and an address are one word. Only an example and a status, which is in
+// parentheses, may be more: what else is more is the sentence of a plugin that
+// happens to begin alike, and is left whole.
+func (p pattern) holds(i int, value string) bool {
+	before := p.around[i]
+	return value != "" && (!strings.Contains(value, " ") || strings.HasSuffix(before, "(") || strings.HasSuffix(before, " look like "))
+}
+
+// fill puts values in the place of the percent signs of a translation, in
+// their order, or where it has %1 and %2 in that of these.
+func fill(text string, values []string) string {
+	var b strings.Builder
+	for next := 0; ; next++ {
+		before, rest, ok := strings.Cut(text, "%")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		i := next
+		if rest != "" && rest[0] >= '1' && rest[0] <= '9' {
+			i, rest = int(rest[0]-'1'), rest[1:]
+		}
+		if i < len(values) {
+			b.WriteString(values[i])
+		}
+		text = rest
+	}
 }
 
 // ExtraErrors returns faults as the property extraErrors of
