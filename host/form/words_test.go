@@ -181,7 +181,7 @@ func TestFaultsAreTranslated(t *testing.T) {
 		"pt-BR": {
 			"needed required campo obrigatório",
 			"link kind deve ser uma URL como https://example.com/path, sem usuário, parâmetros de consulta nem fragmento",
-			"code pattern use um formato como AB-100%",
+			"code pattern deve ter um formato como AB-100%",
 			"shape pattern não está no formato exigido",
 			"short bounds o número de caracteres deve estar entre 8 e 64",
 			"long bounds o número mínimo de caracteres é 8",
@@ -189,7 +189,7 @@ func TestFaultsAreTranslated(t *testing.T) {
 			"much size tem mais de 256 KiB",
 			"region option não é uma das opções",
 			"shop origin deve ser uma parte de um nome de host: letras, dígitos e hifens",
-			"fixed fixed este campo não é perguntado; por isso, não aceita resposta",
+			"fixed fixed este campo não é solicitado; por isso, não aceita resposta",
 			"other unknown não é um campo de demanding",
 		},
 		"ru": {
