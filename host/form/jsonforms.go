@@ -46,6 +46,11 @@ func (f *Form) control(p place) object {
 	}
 	options.setList("suggestion", suggestions)
 	c.setObject("options", options)
+	if p.when.op != always && (p.field.Many || p.field.Kind == sdk.Pairs) {
+		// The vanilla renderer of lists shows one whatever its rule says; a layout
+		// is hidden with all that is in it.
+		c = object{{"type", "VerticalLayout"}, {"elements", list{c}}}
+	}
 	return f.ruled(c, p.when)
 }
 

@@ -22,6 +22,12 @@ func TestValidatorsInJavaScript(t *testing.T) {
 	runNode(t, "", "validators.test.mjs")
 }
 
+// People fill in what the libraries render under jsdom.
+func TestFormsInJSDOM(t *testing.T) {
+	needTools(t, false)
+	runNode(t, "", "jsdom.test.mjs")
+}
+
 // runNode bundles the pages of folder node, serves them and the forms, and runs
 // tests of that folder. What these print is shown if they fail, or with -v.
 func runNode(t *testing.T, chromium string, files ...string) {
@@ -33,7 +39,7 @@ func runNode(t *testing.T, chromium string, files ...string) {
 		t.Fatal(err)
 	}
 	env := append(os.Environ(), "FORMTEST_URL="+server.URL, "FORMTEST_DIST="+dist,
-		"FORMTEST_CHROMIUM="+chromium, "FORMTEST_SCREENSHOTS="+screenshots, "NODE_ENV=test")
+		"FORMTEST_CHROMIUM="+chromium, "FORMTEST_SCREENSHOTS="+screenshots, "NODE_ENV=test", "TZ=UTC")
 	node(t, env, "build.mjs")
 	ran := node(t, env, append([]string{"--test", "--test-reporter=spec"}, files...)...)
 	for _, file := range files {

@@ -6,14 +6,16 @@
 
 import { JsonForms } from '@jsonforms/react';
 import { vanillaCells, vanillaRenderers } from '@jsonforms/vanilla-renderers';
-import { createElement as h, useState } from 'react';
+import { createElement as h, useRef, useState } from 'react';
 
 import { begin } from './page.mjs';
 
 function Page({ bundle, send }) {
-  const [state, setState] = useState({ data: bundle.data, errors: [] });
-  const [additionalErrors, setAdditionalErrors] = useState([]);
-  const [tried, setTried] = useState(false);
+  const now = useRef({ data: bundle.data, errors: [] });
+  // JSON Forms goes back to the data that it is given whenever one of its properties
+  // changes, so it is given them anew at those moments only: what is typed while a
+  // change is under way would be lost otherwise.
+  const [given, setGiven] = useState({ data: bundle.data, additionalErrors: [], validationMode: 'ValidateAndHide' });
 
   // What fails here is said in the host's words.
   const translateError = (error, _, control) => {
@@ -22,16 +24,13 @@ function Page({ bundle, send }) {
   };
   const submit = async (event) => {
     event.preventDefault();
-    setTried(true);
-    if (state.errors.length === 0) setAdditionalErrors((await send(state.data)).additionalErrors);
+    const additionalErrors = now.current.errors.length ? [] : (await send(now.current.data)).additionalErrors;
+    setGiven({ data: now.current.data, additionalErrors, validationMode: 'ValidateAndShow' });
   };
   return h('form', { onSubmit: submit, noValidate: true },
     h(JsonForms, {
-      schema: bundle.schema, uischema: bundle.uischema, data: bundle.data,
-      renderers: vanillaRenderers, cells: vanillaCells, additionalErrors,
-      i18n: { translateError },
-      validationMode: tried ? 'ValidateAndShow' : 'ValidateAndHide',
-      onChange: setState,
+      schema: bundle.schema, uischema: bundle.uischema, ...given,
+      renderers: vanillaRenderers, cells: vanillaCells, i18n: { translateError }, onChange: (state) => { now.current = state; },
     }),
     h('button', { type: 'submit' }, 'Submit'));
 }

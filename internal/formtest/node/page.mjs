@@ -14,7 +14,7 @@ export function begin(page) {
       globalThis.sent = JSON.stringify(answers);
       globalThis.said = undefined;
       const said = await send(globalThis.sent);
-      globalThis.said = said;
+      setTimeout(() => { globalThis.said = said; }, 100); // when it is on the page, for a person to read
       return JSON.parse(said);
     }));
   };

@@ -24,6 +24,7 @@ function Page({ bundle, send }) {
     schema: bundle.schema, uiSchema: bundle.uiSchema, formData: data, validator, extraErrors, transformErrors,
     noHtml5Validate: true, // a browser's own bubbles hide what the form says
     showErrorList: false,
+    onError: () => {}, // which is said at the fields
     onChange: ({ formData }) => { setData(formData); setExtraErrors(undefined); },
     onSubmit: async ({ formData }) => setExtraErrors((await send(formData)).extraErrors),
   });

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Engines are what runs a page: jsdom, or a browser. They do what a person's hands
+// do, and evaluate functions in the page.
+
+import { readFile } from 'node:fs/promises';
+
+import { userEvent } from '@testing-library/user-event';
+import { JSDOM, VirtualConsole } from 'jsdom';
+
+const wait = (ms) => new Promise((done) => { setTimeout(done, ms); });
+
+// retry calls f until it throws nothing, for some seconds at most.
+export async function retry(f, seconds = 5) {
+  for (const end = Date.now() + 1000 * seconds; ; await wait(20)) {
+    try {
+      return await f();
+    } catch (e) {
+      if (Date.now() > end) throw e;
+    }
+  }
+}
+
+// InJSDOM runs one of the bundled pages under jsdom, with the events that a person
+// would cause. What the page reports on its console counts as failure.
+export class InJSDOM {
+  complaints = [];
+
+  static async open(library, bundle, send) {
+    const script = await readFile(`${process.env.FORMTEST_DIST}/${library}.js`, 'utf8');
+    const engine = new InJSDOM();
+    const terminal = new VirtualConsole();
+    for (const level of ['error', 'warn', 'jsdomError']) terminal.on(level, (...all) => engine.complaints.push(all.map(String).join(' ')));
+    engine.dom = new JSDOM('<!doctype html><title>form</title><div id="app"></div>',
+      { runScripts: 'dangerously', pretendToBeVisual: true, virtualConsole: terminal, url: 'http://forms.example/' });
+    engine.window = engine.dom.window;
+    // jsdom has no structuredClone. What is cloned here is JSON.
+    engine.window.eval('globalThis.structuredClone = (v) => v === undefined ? v : JSON.parse(JSON.stringify(v))');
+    engine.window.eval(script);
+    engine.user = userEvent.setup({ document: engine.window.document, delay: null });
+    engine.window.mount(engine.window.document.getElementById('app'), JSON.stringify(bundle), async (answers) => JSON.stringify(await send(JSON.parse(answers))));
+    await engine.until(() => document.querySelector('button[type=submit]') && 'there');
+    return engine;
+  }
+
+  async evaluate(f, ...args) { return this.window.eval(`(${f})(...${JSON.stringify(args)})`); }
+
+  until(f) {
+    return retry(async () => {
+      const v = await this.evaluate(f);
+      if (!v) throw new Error('nothing came');
+      return v;
+    });
+  }
+
+  // settle waits for what libraries put off.
+  settle(ms = 25) { return wait(ms); }
+
+  one(at) {
+    const all = this.window.document.querySelectorAll(at);
+    if (all.length !== 1) throw new Error(`${at} is there ${all.length} times`);
+    return all[0];
+  }
+
+  async fill(at, text) {
+    const element = this.one(at);
+    if (element.type === 'datetime-local') { // which jsdom has no parts of
+      const { set } = Object.getOwnPropertyDescriptor(this.window.HTMLInputElement.prototype, 'value');
+      set.call(element, text);
+      element.dispatchEvent(new this.window.Event('input', { bubbles: true }));
+      return element.dispatchEvent(new this.window.Event('change', { bubbles: true }));
+    }
+    // A person types over what is there: JSON Forms drops an item that is emptied.
+    const all = { initialSelectionStart: 0, initialSelectionEnd: element.value.length };
+    if (text === '') await this.user.clear(element);
+    else if (text.length < 4) await this.user.type(element, text, all);
+    else { // and pastes what is long
+      await this.user.click(element);
+      element.select();
+      await this.user.paste(text);
+    }
+    await this.settle();
+  }
+
+  async select(at, labels) {
+    const element = this.one(at);
+    const options = [...element.options].filter((o) => labels.includes(o.label || o.textContent));
+    if (options.length !== labels.length) throw new Error(`${at} offers ${[...element.options].map((o) => o.label)}, not ${labels}`);
+    if (element.multiple) await this.user.deselectOptions(element, [...element.selectedOptions]);
+    await this.user.selectOptions(element, options);
+    await this.settle();
+  }
+
+  async check(at, on) {
+    if (this.one(at).checked !== on) await this.user.click(this.one(at));
+    await this.settle();
+  }
+
+  click(at) { return this.user.click(this.one(at)); }
+
+  close() { this.window.close(); }
+}
