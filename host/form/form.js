@@ -126,7 +126,7 @@
     if (field.kind === "bool") return chosen.length ? "true" : "false";
     if (!field.many) return text ? answerOf(field, text.value) : chosen[0] || "";
     const whole = field.kind === "longText" && text ? parsed(text.value) : undefined;
-    return Array.isArray(whole) ? whole : chosen.concat(text ? lines(text.value).map((row) => answerOf(field, row)) : []);
+    return Array.isArray(whole) ? whole : chosen.concat(text ? lines(text.value).map((row) => answerOf(field, row)) : []).filter(Boolean);
   }
 
   function write(box, field, value) {
