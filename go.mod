@@ -8,6 +8,7 @@ require (
 	charm.land/lipgloss/v2 v2.0.1
 	code.dny.dev/ssrf v0.3.0
 	github.com/bufbuild/protocompile v0.14.1
+	github.com/creack/pty v1.1.24
 	github.com/go-oauth2/oauth2/v4 v4.5.4
 	github.com/google/go-cmp v0.7.0
 	github.com/hashicorp/go-hclog v1.6.3

@@ -29,6 +29,7 @@ type screen struct {
 
 	entry   *entry          // of the open question; nil: the button is reached
 	insists bool            // the person tried to leave a wrong answer
+	told    string          // what was wrong then, or when it was opened
 	pasted  string          // why what was pasted was not taken
 	seen    map[string]bool // fields that were open before
 	general string          // what is wrong with no answer in particular
@@ -242,9 +243,8 @@ func (m *screen) forward(pressed bool) tea.Cmd {
 	}
 	field := m.entry.field
 	m.q.take(field, m.entry.typed(), true)
-	told := m.insists || m.seen[field.Name]
-	if message, refused := m.q.fault(field.Name); message != "" && !refused && (pressed || !told) {
-		m.insists = true
+	if message, refused := m.q.fault(field.Name); message != "" && !refused && (pressed || message != m.told) {
+		m.insists, m.told = true, message
 		return nil
 	}
 	return m.open(m.neighbour(field, 1))
@@ -300,6 +300,9 @@ func (m *screen) open(field *sdk.Field) tea.Cmd {
 	}
 	if m.entry = nil; field == nil {
 		return nil
+	}
+	if m.told = ""; m.seen[field.Name] {
+		m.told, _ = m.q.fault(field.Name)
 	}
 	m.entry = m.newEntry(field)
 	return m.entry.focus()
