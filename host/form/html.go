@@ -5,9 +5,8 @@ package form
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // form.tmpl, form.css and form.js
+	_ "embed" // form.css and form.js
 	"encoding/base64"
-	"html/template"
 	"io"
 	"sync"
 
@@ -37,80 +36,71 @@ var (
 	Style []byte
 )
 
-//go:embed form.tmpl
-var templateText string
-
-var templates = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("credhost").Parse(templateText))
-})
-
 // WriteHTML writes the form element alone, for a page of the host's own. It is
 // posted to Links.Save in the usual encoding of forms: see [Form.Parse].
 //
 // No secret is in it, be it stored or typed; whatever the type's texts say,
 // they are text.
 func (f *Form) WriteHTML(w io.Writer, s State) error {
-	return write(w, "form", f.view(s))
+	return write(w, func(m *markup) { m.form(f.view(s)) })
 }
 
 // WritePage writes a whole document with style and script inside, for previews.
 func (f *Form) WritePage(w io.Writer, s State) error {
-	p := page{Form: f.view(s), Fixed: pageOnce(), Title: f.schema.Title}
+	return write(w, func(m *markup) { m.page(f, s) })
+}
+
+// page writes a document that allows its own style and script, and nothing
+// else.
+func (m *markup) page(f *Form, s State) {
+	v := f.view(s)
+	m.raw("<!DOCTYPE html>\n<html lang=\"").text(v.Lang).raw(`" dir="`).text(v.Dir).raw("\">\n<head>\n<meta charset=\"utf-8\">\n")
+	m.raw(`<meta http-equiv="Content-Security-Policy" content="`).text(policy()).raw("\">\n")
+	m.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
+	m.raw("<meta name=\"referrer\" content=\"no-referrer\">\n<title>").text(f.schema.Title).raw("</title>\n<style>").own(Style)
+	m.raw("</style>\n</head>\n<body class=\"credhost-page\">\n<main>\n<header>")
 	if f.schema.Icon != "" {
 		// In an img nothing of it runs, and nothing of it is fetched.
-		p.Icon = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(f.schema.Icon)))
+		m.raw(`<img alt="" width="40" height="40" src="data:image/svg+xml;base64,`)
+		m.b = base64.StdEncoding.AppendEncode(m.b, []byte(f.schema.Icon))
+		m.raw(`">`)
 	}
-	return write(w, "page", p)
+	m.raw("<h1>").text(f.schema.Title).raw("</h1></header>\n")
+	m.form(v)
+	m.raw("</main>\n<script>").own(Script).raw("</script>\n</body>\n</html>\n")
 }
 
-// buffers hold forms, which have no secrets.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// write executes a template. A reader never gets a part of a form: what is
-// written is whole.
-func write(w io.Writer, name string, data any) error {
-	b := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(b)
-	b.Reset()
-	if err := templates().ExecuteTemplate(b, name, data); err != nil {
-		return err
-	}
-	_, err := w.Write(b.Bytes())
-	return err
+// own writes this package's style or script.
+func (m *markup) own(file []byte) *markup {
+	m.b = append(m.b, file...)
+	return m
 }
 
-// A page is what a whole document shows.
-type page struct {
-	Form  *view
-	Fixed pageParts
-	Title string
-	Icon  template.URL
-}
-
-// pageParts are the same in all documents.
-type pageParts struct {
-	Policy string // allows these two and nothing else
-	Style  template.CSS
-	Script template.JS
-}
-
-var pageOnce = sync.OnceValue(func() pageParts {
-	hash := func(text []byte) string {
-		sum := sha256.Sum256(text)
+// policy is the Content-Security-Policy of a page.
+var policy = sync.OnceValue(func() string {
+	hash := func(file []byte) string {
+		sum := sha256.Sum256(file)
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return pageParts{
-		Policy: "default-src 'none'; style-src " + hash(Style) + "; script-src " + hash(Script) + "; img-src data:; base-uri 'none'",
-		Style:  template.CSS(Style),
-		Script: template.JS(Script),
-	}
+	return "default-src 'none'; style-src " + hash(Style) + "; script-src " + hash(Script) + "; img-src data:; base-uri 'none'"
 })
+
+// markups are buffers. Forms have no secrets.
+var markups = sync.Pool{New: func() any { return &markup{b: make([]byte, 0, 32<<10)} }}
+
+// write writes what build makes, whole.
+func write(w io.Writer, build func(*markup)) error {
+	m := markups.Get().(*markup)
+	defer markups.Put(m)
+	m.b = m.b[:0]
+	build(m)
+	_, err := w.Write(m.b)
+	return err
+}
 
 // preview renders a document as those see it who begin.
 func (f *Form) preview() []byte {
 	var b bytes.Buffer
-	if err := f.WritePage(&b, State{}); err != nil {
-		panic("form: " + err.Error()) // a buffer takes everything, and a view fits its template
-	}
+	f.WritePage(&b, State{}) // a buffer takes everything
 	return b.Bytes()
 }

@@ -86,7 +86,7 @@ func (v *view) field(field *sdk.Field, typed sdk.Values, fault Fault) *fieldView
 	}
 	fv.attributes(f)
 	v.hints(fv, typed, again)
-	if field.Suggest != nil && f.cfg.Can.Suggest && f.cfg.Links.Suggest != "" {
+	if field.Suggest != nil && f.cfg.Can.Suggest && reachable(f.cfg.Links.Suggest) != "" {
 		fv.Suggest = strings.ReplaceAll(f.cfg.Links.Suggest, "{field}", field.Name)
 	}
 	fv.describe()

@@ -16,7 +16,7 @@ import (
 	"github.com/credhost/credhost/sdk"
 )
 
-// A view is what form.tmpl shows.
+// A view is what htmlwrite.go writes.
 type view struct {
 	f       *Form
 	answers sdk.Values // typed, or stored, as far as they are offered
@@ -63,8 +63,7 @@ type buttonView struct {
 	Link string
 }
 
-// labels are this package's own, translated: a field is quicker to a template
-// than a method is, and there are many.
+// labels are this package's own texts, translated.
 type labels struct {
 	Save, Again, Connect, Test, Saved, Suggest, Redirect, Register, Copy, Copied string
 	Optional, Choose, NoAnswer, Others, Remove, Error, Problem, NewTab           string
@@ -81,9 +80,9 @@ func (w words) labels() *labels {
 	}
 }
 
-// view makes all that a template shows.
+// view makes all that is shown.
 func (f *Form) view(s State) *view {
-	v := &view{f: f, T: f.words.labels(), ID: f.id(), Lang: f.Language(), Dir: direction(f.Language()), Save: f.cfg.Links.Save, Docs: secure(f.schema.DocsURL)}
+	v := &view{f: f, T: f.words.labels(), ID: f.id(), Lang: f.Language(), Dir: direction(f.Language()), Save: reachable(f.cfg.Links.Save), Docs: secure(f.schema.DocsURL)}
 	v.DocsText = strings.Replace(f.words.of("How to get these from %"), "%", f.schema.Title, 1)
 	v.settle(s.Answers)
 	v.Data, v.Again = f.scriptData()
@@ -214,11 +213,11 @@ func (v *view) buttons() {
 	if f.cfg.Answers == nil || f.cfg.Application {
 		return
 	}
-	if f.cfg.Can.Connect && f.cfg.Links.Connect != "" {
+	if f.cfg.Can.Connect && reachable(f.cfg.Links.Connect) != "" {
 		when, away := v.when(f.schema.ConnectWhen)
 		v.Connect = &buttonView{when, away, f.cfg.Links.Connect}
 	}
-	if f.cfg.Can.Test && f.cfg.Links.Test != "" {
+	if f.cfg.Can.Test && reachable(f.cfg.Links.Test) != "" {
 		v.Test = &buttonView{Link: f.cfg.Links.Test}
 	}
 	v.Saved = v.Connect != nil || v.Test != nil
@@ -250,6 +249,15 @@ func eachLeaf(c *sdk.Condition, yield func(c *sdk.Condition)) {
 			eachLeaf(part, yield)
 		}
 	}
+}
+
+// reachable returns a link of the host's, unless it is one that runs something.
+func reachable(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme != "" && u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	return link
 }
 
 // secure returns a link that may be shown, or nothing. A schema that was never
