@@ -9,7 +9,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -286,24 +285,6 @@ func ownTexts(t *testing.T) saidTexts {
 	for _, folder := range append(foldersOf(t, "."), foldersOf(t, "../../cmd")...) {
 		s := scanned(t, folder, said)
 		s.each(speakers(s).call)
-	}
-	templates, err := filepath.Glob("*.tmpl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	call := regexp.MustCompile(`\.Word\s+("(?:[^"\\]|\\.)*"|\S+)`)
-	for _, name := range templates {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, found := range call.FindAllSubmatch(text, -1) {
-			word, err := strconv.Unquote(string(found[1]))
-			if err != nil {
-				t.Errorf("%s: it cannot be seen what %s says", name, found[0])
-			}
-			said[word] = cmp.Or(said[word], name)
-		}
 	}
 	return said
 }
