@@ -193,7 +193,7 @@ func (c *credential) usable(n need) error {
 	status, reason := c.status()
 	switch status {
 	case StatusAnswers, StatusDraft:
-		return sdk.Errorf(sdk.Invalid, "the credential %s", reason)
+		return sdk.Errorf(sdk.Invalid, "the credential cannot be used yet: %s", reason)
 	case StatusConnect:
 		return sdk.Errorf(sdk.Denied, "the credential must be connected first: nobody has approved access yet")
 	case StatusAgain:

@@ -43,7 +43,7 @@ func (f *Form) data() object {
 	if f.cfg.Answers == nil {
 		answers = f.Assume(nil)
 	}
-	data := object{}
+	var data object
 	for _, field := range f.fields {
 		if answer := answers[field.Name]; answer != "" && !field.Secret && field.Kind != sdk.Hidden {
 			data.set(field.Name, f.native(field, answer))
@@ -111,7 +111,7 @@ func (f *Form) actions(l *logic) list {
 
 // secrets returns which secrets are set.
 func (f *Form) secrets() object {
-	set := object{}
+	var set object
 	for _, field := range f.fields {
 		if field.Secret {
 			set.set(field.Name, object{{"set", f.set[field.Name]}})
@@ -123,7 +123,7 @@ func (f *Form) secrets() object {
 // messages returns what to say where a keyword of the schema fails, in the
 // words in which the host says it.
 func (f *Form) messages() object {
-	said := object{}
+	var said object
 	for _, field := range f.fields {
 		said.setObject(field.Name, f.messagesOf(field))
 	}
@@ -133,7 +133,7 @@ func (f *Form) messages() object {
 // messagesOf returns what the host says of a field, by the keyword of JSON
 // Schema that finds the same.
 func (f *Form) messagesOf(field *sdk.Field) object {
-	m := object{}
+	var m object
 	set := func(reason string, keywords ...string) {
 		for _, keyword := range keywords {
 			m.setText(keyword, f.words.message(field.Message(reason)))

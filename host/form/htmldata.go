@@ -122,7 +122,7 @@ func nativeText(field *sdk.Field, answer string) any {
 
 // conditionData returns a condition as its JSON.
 func conditionData(c *sdk.Condition) object {
-	o := object{}
+	var o object
 	o.setText("field", c.Field)
 	o.setText("is", c.Is)
 	if c.Present {

@@ -23,7 +23,12 @@ type member struct {
 type list []any
 
 // set appends a member.
-func (o *object) set(name string, value any) { *o = append(*o, member{name, value}) }
+func (o *object) set(name string, value any) {
+	if *o == nil {
+		*o = make(object, 0, 6) // most have a few
+	}
+	*o = append(*o, member{name, value})
+}
 
 // setText appends a member, unless text is empty.
 func (o *object) setText(name, text string) {
@@ -193,8 +198,14 @@ func appendString(b []byte, s string) []byte {
 // escaped returns the escape of a character in a JSON string.
 func escaped(r rune) string {
 	switch r {
-	case '"', '\\':
-		return `\` + string(r)
+	case '"':
+		return `\"`
+	case '\\':
+		return `\\`
+	case '\u2028':
+		return `\u2028`
+	case '\u2029':
+		return `\u2029`
 	case '\n':
 		return `\n`
 	case '\t':

@@ -30,7 +30,7 @@ func (f *Form) JSONForms() []byte {
 func (f *Form) control(p place) object {
 	c := object{{"type", "Control"}, {"scope", p.scope}}
 	c.setText("label", p.field.Title) // the generated one splits names into words
-	options := object{}
+	var options object
 	switch multi := p.field.Kind == sdk.LongText || p.field.Kind == sdk.JSON; {
 	case multi:
 		options.set("multi", true)

@@ -51,7 +51,7 @@ func (f *Form) n8nProperty(v variant, show object) object {
 		title = field.Name
 	}
 	p := object{{"displayName", title}, {"name", field.Name}, {"type", kind}, {"default", def}}
-	options := object{}
+	var options object
 	switch {
 	case field.Secret:
 		options.set("password", true)
@@ -254,7 +254,7 @@ func (l *logic) display(literals []*expr) (object, bool) {
 		}
 		side.put(e.field, append(already, condition))
 	}
-	o := object{}
+	var o object
 	o.setObject("show", show)
 	o.setObject("hide", hide)
 	return o, true

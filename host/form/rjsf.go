@@ -20,7 +20,7 @@ func (f *Form) RJSF() []byte {
 
 // widget returns the uiSchema of one field.
 func (f *Form) widget(l *logic, field *sdk.Field) object {
-	one := object{}
+	var one object
 	switch field.Kind {
 	case sdk.LongText, sdk.JSON:
 		one.set("ui:widget", "textarea")

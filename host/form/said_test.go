@@ -204,7 +204,7 @@ func hostMessages(t *testing.T) saidTexts {
 
 // unsaid are found and not translated: host/grant.go puts a sentence there, so
 // that there is nothing to translate but that.
-var unsaid = []string{"the credential %"}
+var unsaid = []string{"the credential cannot be used yet: %"}
 
 // message adds what a node says to people, if it is one that says something.
 func (s *sourceScan) message(node ast.Node) {

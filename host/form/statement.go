@@ -65,7 +65,7 @@ func (f *Form) conjunction(parts []*expr) object {
 			required = append(required, of[0].name)
 		}
 	}
-	s := object{}
+	var s object
 	s.setObject("properties", properties)
 	s.setList("required", required)
 	s.setList("allOf", rest)
