@@ -194,7 +194,7 @@ func attributePattern(pattern string, secret bool, most float64) string {
 	if most < 0 {
 		return text
 	}
-	length := around + "[^]{0," + limitText(&most) + "}" + around
+	length := around + `[\s\S]{0,` + limitText(&most) + "}" + around // [^] is broken in some browsers with the flag v
 	if text == "" {
 		return length
 	}
@@ -226,8 +226,13 @@ func wholly(pattern string) (string, bool) {
 			if i+1 < len(inner) && inner[i+1] == '^' {
 				i++
 			}
+			if strings.HasPrefix(inner[i+1:], "-") {
+				return "", false
+			}
 		case class && c == ']':
 			class = false
+		case class && c == '-' && strings.HasPrefix(inner[i+1:], "]"):
+			return "", false
 		case class && (strings.IndexByte(`(){}/|[`, c) >= 0 || i+1 < len(inner) && c == inner[i+1] && strings.IndexByte("&!#$%*+,.:;<=>?@^`~-", c) >= 0):
 			return "", false
 		}

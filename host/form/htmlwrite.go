@@ -161,15 +161,20 @@ func (m *markup) single(fv *fieldView) {
 		m.direction(fv).flag(fv.Secret, ` class="masked"`).attr(` placeholder="`, fv.Example).attr(` minlength="`, fv.Least).said(fv)
 		m.raw(">\n").text(fv.Value).raw("</textarea>\n") // a browser drops the first line break
 	default:
+		m.flag(fv.Suggest != "", "<div class=\"row\">\n")
 		m.input(fv)
+		m.suggest(fv)
+		m.flag(fv.Suggest != "", "</div>\n")
 	}
 	m.help(fv.ID, fv.Help)
 	m.hints(fv)
 	if fv.Clear {
-		m.raw("<div class=\"option\">\n<input type=\"checkbox\" value=\"1\" id=\"").text(fv.ID).raw(`-clear" name="_clear.`).text(fv.Name).raw(`"`).flag(fv.Cleared, " checked")
+		m.raw("<div class=\"option clear\">\n<input type=\"checkbox\" value=\"1\" id=\"").text(fv.ID).raw(`-clear" name="_clear.`).text(fv.Name).raw(`"`).flag(fv.Cleared, " checked")
 		m.raw(">\n<label for=\"").text(fv.ID).raw(`-clear">`).text(fv.T.Remove).raw(`<span class="unseen">: `).text(fv.Title).raw("</span></label>\n</div>\n")
 	}
-	m.suggest(fv)
+	if fv.Area {
+		m.suggest(fv)
+	}
 }
 
 // choice writes a list to choose from.
