@@ -312,3 +312,20 @@ func BenchmarkHTML(b *testing.B) {
 		}
 	})
 }
+
+// A part that is in another language than the form says so: a screen reader
+// would read it in the wrong voice.
+func TestHTMLSaysTheLanguageOfItsParts(t *testing.T) {
+	t.Parallel()
+	for languages, want := range map[string]string{"pt-BR": ` lang="pt-BR"`, "zh": "", "": ""} {
+		f := form.New(form.Config{Schema: shipped(t)[1], Languages: languages, Links: form.Links{Save: "/save"}, Answers: map[string]json.RawMessage{}})
+		var b bytes.Buffer
+		if err := f.WriteHTML(&b, form.State{}); err != nil {
+			t.Fatal(err)
+		}
+		head, rest, _ := strings.Cut(b.String(), ">")
+		if !strings.Contains(head, ` lang="`+f.Language()+`"`) || strings.Contains(rest, " lang=") != (want != "") || !strings.Contains(rest, want) {
+			t.Errorf("%q: the form is in %s, its parts say: %s", languages, f.Language(), rest)
+		}
+	}
+}

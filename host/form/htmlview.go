@@ -67,11 +67,17 @@ type buttonView struct {
 type labels struct {
 	Save, Again, Connect, Test, Saved, Suggest, Redirect, Register, Copy, Copied string
 	Optional, Choose, NoAnswer, Others, Remove, Error, Problem, NewTab           string
+
+	lang string // what they are in, if that is another language than the type's
 }
 
 func (w words) labels() *labels {
+	lang := w.formTag
+	if lang == w.tag {
+		lang = ""
+	}
 	return &labels{
-		Save: w.of("Save"), Again: w.of("Show the questions for these answers"),
+		lang: lang, Save: w.of("Save"), Again: w.of("Show the questions for these answers"),
 		Connect: w.of("Connect"), Test: w.of("Test"), Saved: w.of("These use what is saved: save your changes first."),
 		Suggest: w.of("Suggest"), Redirect: w.of("Redirect URL"), Register: w.of("Register it at the service, letter for letter."),
 		Copy: w.of("Copy"), Copied: w.of("Copied"), Optional: w.of("(optional)"), Choose: w.of("Choose"),

@@ -9,11 +9,11 @@ func (m *markup) form(v *view) {
 	m.raw(`<form class="credhost" method="post" accept-charset="utf-8" autocomplete="off" id="`).text(v.ID).raw(`"`).attr(` action="`, v.Save)
 	m.attr(` lang="`, v.Lang).attr(` dir="`, v.Dir).attr(` data-form="`, v.Data).raw(">\n")
 	if v.Enter { // or the enter key would press another button
-		m.raw(`<button class="unseen" type="submit" tabindex="-1" aria-hidden="true">`).text(v.T.Save).raw("</button>\n")
+		m.raw(`<button class="unseen" type="submit" tabindex="-1" aria-hidden="true"`).ours(v.T).raw(">").text(v.T.Save).raw("</button>\n")
 	}
 	m.faults(v)
 	if v.Docs != "" {
-		m.raw(`<p class="docs"><a target="_blank" rel="noopener noreferrer" href="`).text(v.Docs).raw(`">`).text(v.DocsText)
+		m.raw(`<p class="docs"><a`).ours(v.T).raw(` target="_blank" rel="noopener noreferrer" href="`).text(v.Docs).raw(`">`).text(v.DocsText)
 		m.raw(`<span class="unseen"> `).text(v.T.NewTab).raw("</span></a></p>\n")
 	}
 	for _, fv := range v.Fields {
@@ -32,7 +32,7 @@ func (m *markup) faults(v *view) {
 		return
 	}
 	m.raw(`<div class="faults" role="alert" tabindex="-1" aria-labelledby="`).text(v.ID).raw("--faults\">\n")
-	m.raw(`<p id="`).text(v.ID).raw(`--faults"><strong>`).text(v.T.Problem).raw("</strong></p>\n<ul>\n")
+	m.raw(`<p id="`).text(v.ID).raw(`--faults"`).ours(v.T).raw("><strong>").text(v.T.Problem).raw("</strong></p>\n<ul>\n")
 	for _, f := range v.Faults {
 		m.raw("<li>").attr(`<a href="#`, f.Target).flag(f.Target != "", ">").text(f.Title).flag(f.Title != "", ": ").text(f.Text)
 		m.flag(f.Target != "", "</a>").raw("</li>\n")
@@ -43,7 +43,7 @@ func (m *markup) faults(v *view) {
 // actions writes the buttons.
 func (m *markup) actions(v *view) {
 	if v.Save != "" {
-		m.raw("<div class=\"actions\">\n<button class=\"primary\" type=\"submit\">").text(v.T.Save).raw("</button>\n")
+		m.raw(`<div class="actions"`).ours(v.T).raw(">\n<button class=\"primary\" type=\"submit\">").text(v.T.Save).raw("</button>\n")
 		if v.Again {
 			m.raw(`<button type="submit" name="_again" value="1" formnovalidate data-noscript>`).text(v.T.Again).raw("</button>\n")
 		}
@@ -52,7 +52,7 @@ func (m *markup) actions(v *view) {
 	if !v.Saved {
 		return
 	}
-	m.raw(`<div class="actions saved" role="group" aria-describedby="`).text(v.ID).raw("--saved\">\n")
+	m.raw(`<div class="actions saved" role="group" aria-describedby="`).text(v.ID).raw(`--saved"`).ours(v.T).raw(">\n")
 	if b := v.Connect; b != nil {
 		m.raw(`<button type="submit" formnovalidate formaction="`).text(b.Link).raw(`"`).when(b.When, b.Away).raw(">").text(v.T.Connect).raw("</button>\n")
 	}
@@ -77,7 +77,7 @@ func (m *markup) redirect(r *redirectView) {
 	if r == nil {
 		return
 	}
-	m.raw(`<div class="field"`).when(r.When, r.Away).raw(">\n<label for=\"").text(r.ID).raw(`">`).text(r.T.Redirect).raw("</label>\n<div class=\"row\">\n")
+	m.raw(`<div class="field"`).when(r.When, r.Away).ours(r.T).raw(">\n<label for=\"").text(r.ID).raw(`">`).text(r.T.Redirect).raw("</label>\n<div class=\"row\">\n")
 	m.raw(`<input type="text" readonly dir="ltr" spellcheck="false" id="`).text(r.ID).raw(`" value="`).text(r.URL).raw(`" aria-describedby="`).text(r.ID).raw("-help\">\n")
 	m.raw(`<button type="button" hidden data-copy="`).text(r.ID).raw(`">`).text(r.T.Copy).raw(`<span class="unseen">: `).text(r.T.Redirect).raw("</span></button>\n")
 	m.raw(`<span class="copied" role="status" data-copied="`).text(r.T.Copied).raw("\"></span>\n</div>\n")
@@ -129,11 +129,11 @@ func (m *markup) group(fv *fieldView) {
 	}
 	if fv.Radio && fv.NoAnswer {
 		m.raw(`<div class="option"><input type="radio" value="" id="`).text(fv.ID).raw(`-none" name="`).text(fv.Name).raw(`"`).flag(fv.Nothing, " checked")
-		m.raw(">\n<label for=\"").text(fv.ID).raw(`-none">`).text(fv.T.NoAnswer).raw("</label></div>\n")
+		m.raw(">\n<label for=\"").text(fv.ID).raw(`-none"`).ours(fv.T).raw(">").text(fv.T.NoAnswer).raw("</label></div>\n")
 	}
 	m.raw("</div>\n")
 	if fv.Open {
-		m.raw(`<label class="others" for="`).text(fv.ID).raw(`-others">`).text(fv.T.Others).raw("</label>\n<textarea rows=\"2\" dir=\"auto\" spellcheck=\"false\" autocomplete=\"off\" id=\"")
+		m.raw(`<label class="others" for="`).text(fv.ID).raw(`-others"`).ours(fv.T).raw(">").text(fv.T.Others).raw("</label>\n<textarea rows=\"2\" dir=\"auto\" spellcheck=\"false\" autocomplete=\"off\" id=\"")
 		m.text(fv.ID).raw(`-others" name="`).text(fv.Name).raw("\">\n").text(fv.Others).raw("</textarea>\n")
 	}
 	m.hints(fv)
@@ -170,7 +170,7 @@ func (m *markup) single(fv *fieldView) {
 	m.hints(fv)
 	if fv.Clear {
 		m.raw("<div class=\"option clear\">\n<input type=\"checkbox\" value=\"1\" id=\"").text(fv.ID).raw(`-clear" name="_clear.`).text(fv.Name).raw(`"`).flag(fv.Cleared, " checked")
-		m.raw(">\n<label for=\"").text(fv.ID).raw(`-clear">`).text(fv.T.Remove).raw(`<span class="unseen">: `).text(fv.Title).raw("</span></label>\n</div>\n")
+		m.raw(">\n<label for=\"").text(fv.ID).raw(`-clear"><span`).ours(fv.T).raw(">").text(fv.T.Remove).raw(`</span><span class="unseen">: `).text(fv.Title).raw("</span></label>\n</div>\n")
 	}
 	if fv.Area {
 		m.suggest(fv)
@@ -179,7 +179,7 @@ func (m *markup) single(fv *fieldView) {
 
 // choice writes a list to choose from.
 func (m *markup) choice(fv *fieldView) {
-	m.raw(`<select id="`).text(fv.ID).raw(`" name="`).text(fv.Name).raw(`"`).said(fv).raw(">\n<option value=\"\">")
+	m.raw(`<select id="`).text(fv.ID).raw(`" name="`).text(fv.Name).raw(`"`).said(fv).raw(">\n<option value=\"\"").ours(fv.T).raw(">")
 	if fv.NoAnswer {
 		m.text(fv.T.NoAnswer)
 	} else {
@@ -237,10 +237,14 @@ func (m *markup) said(fv *fieldView) *markup {
 
 func (m *markup) optional(fv *fieldView) *markup {
 	if fv.Optional {
-		m.raw(` <span class="optional">`).text(fv.T.Optional).raw("</span>")
+		m.raw(` <span class="optional"`).ours(fv.T).raw(">").text(fv.T.Optional).raw("</span>")
 	}
 	return m
 }
+
+// ours says which language this package's own words are in, if it is another
+// than the type's (WCAG 2.2, success criterion 3.1.2).
+func (m *markup) ours(t *labels) *markup { return m.attr(` lang="`, t.lang) }
 
 func (m *markup) help(id, help string) {
 	if help != "" {
@@ -252,7 +256,7 @@ func (m *markup) hints(fv *fieldView) {
 	if len(fv.Hints) == 0 {
 		return
 	}
-	m.raw(`<p class="hint" id="`).text(fv.ID).raw(`-hint">`)
+	m.raw(`<p class="hint" id="`).text(fv.ID).raw(`-hint"`).ours(fv.T).raw(">")
 	for _, hint := range fv.Hints {
 		m.raw("<span>").text(hint).raw("</span> ")
 	}
@@ -261,13 +265,13 @@ func (m *markup) hints(fv *fieldView) {
 
 func (m *markup) fault(fv *fieldView) {
 	if fv.Fault != "" {
-		m.raw(`<p class="fault" id="`).text(fv.ID).raw(`-fault"><span class="unseen">`).text(fv.T.Error).raw(": </span><span>").text(fv.Fault).raw("</span></p>\n")
+		m.raw(`<p class="fault" id="`).text(fv.ID).raw(`-fault"`).ours(fv.T).raw(`><span class="unseen">`).text(fv.T.Error).raw(": </span><span>").text(fv.Fault).raw("</span></p>\n")
 	}
 }
 
 func (m *markup) suggest(fv *fieldView) {
 	if fv.Suggest != "" {
 		m.raw(`<button type="submit" name="_suggest" formnovalidate value="`).text(fv.Name).raw(`" formaction="`).text(fv.Suggest).raw(`">`)
-		m.text(fv.T.Suggest).raw(`<span class="unseen">: `).text(fv.Title).raw("</span></button>\n")
+		m.raw("<span").ours(fv.T).raw(">").text(fv.T.Suggest).raw(`</span><span class="unseen">: `).text(fv.Title).raw("</span></button>\n")
 	}
 }
