@@ -127,7 +127,7 @@ func (b branch) schema() object {
 
 // property returns the schema of one field's answer.
 func (f *Form) property(v variant) object {
-	s := object{}
+	var s object
 	if v.field.Many {
 		s.set("type", "array")
 	}
@@ -297,10 +297,12 @@ func (f *Form) suggested(v variant) []*sdk.Option {
 // as its text, and pairs as a list.
 func (f *Form) native(field *sdk.Field, answer string) any {
 	switch {
-	case field.Kind == sdk.JSON && field.Many:
-		return names(items(answer))
-	case field.Kind == sdk.JSON:
-		return answer
+	case field.Many:
+		l := list{}
+		for _, item := range items(answer) {
+			l = append(l, nativeOf(field.Kind, item))
+		}
+		return l
 	case field.Kind == sdk.Pairs:
 		var pairs map[string]string
 		json.Unmarshal([]byte(answer), &pairs) // which is canonical
@@ -310,9 +312,18 @@ func (f *Form) native(field *sdk.Field, answer string) any {
 		}
 		return l
 	}
-	one := sdk.Schema{Fields: []sdk.Field{*field}}
-	text := one.Encode(sdk.Values{field.Name: answer})
-	return json.RawMessage(text[len(field.Name)+4 : len(text)-1]) // {"name":…}
+	return nativeOf(field.Kind, answer)
+}
+
+// nativeOf is native of one answer, which is no pairs.
+func nativeOf(kind sdk.Kind, answer string) any {
+	switch {
+	case kind == sdk.Bool:
+		return answer == "true"
+	case kind == sdk.Number && json.Valid([]byte(answer)):
+		return json.RawMessage(answer)
+	}
+	return answer
 }
 
 func titleOf(o *sdk.Option) string {
