@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `make` alone lists the targets. Go and make are all that they need; `make race`
-# wants a C compiler besides, `make generate-check` wants git.
+# wants a C compiler besides, `make generate-check` wants git, and `make test` fetches
+# Node.js, Chromium and form libraries to try the forms in, where that is possible.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -57,9 +58,18 @@ clean: ## remove what was built (never ./data, the store)
 
 # --- checks -------------------------------------------------------------------
 
+# Where the tools cannot be had, the tests that need them skip, and the last line
+# says so.
 .PHONY: test
 test: need-go ## run all tests
-	$(GO) test $(TESTFLAGS) ./...
+	@need=; ./internal/formtest/tools.sh && need=1; \
+		echo "$(GO) test $(TESTFLAGS) ./..."; \
+		CREDHOST_NEED_FORMS=$$need $(GO) test $(TESTFLAGS) ./... || exit; \
+		test -n "$$need" || ./internal/formtest/tools.sh || true
+
+.PHONY: forms-tools
+forms-tools: ## install what the tests of forms need: Node.js, Chromium, form libraries
+	@./internal/formtest/tools.sh
 
 .PHONY: race
 race: need-cc ## run all tests under the race detector
@@ -67,7 +77,7 @@ race: need-cc ## run all tests under the race detector
 
 .PHONY: lint
 lint: need-go ## check formatting and go.mod, then go vet and staticcheck
-	@badly=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$badly" || \
+	@badly=$$(find . -name node_modules -prune -o -name '*.go' -print | xargs "$$($(GO) env GOROOT)/bin/gofmt" -l) && test -z "$$badly" || \
 		{ echo "these files are not formatted; run gofmt -w on them:" >&2; echo "$$badly" >&2; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...

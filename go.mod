@@ -2,6 +2,9 @@ module github.com/credhost/credhost
 
 go 1.26.0
 
+// What npm installs for the tests of forms is no package of this module.
+ignore ./internal/formtest/node/node_modules
+
 require (
 	charm.land/bubbletea/v2 v2.0.2
 	charm.land/huh/v2 v2.0.3

@@ -80,7 +80,7 @@ func foreign(root fs.FS, folder string) error {
 	if folder == "." {
 		return nil
 	}
-	if base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+	if base == "testdata" || base == "node_modules" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
 		return fs.SkipDir
 	}
 	if _, err := fs.Stat(root, path.Join(folder, "go.mod")); err == nil {
