@@ -10,12 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/term"
 
 	"github.com/credhost/credhost/internal/screen"
 )
@@ -23,11 +20,10 @@ import (
 // A seat is a person at a terminal, and a run of the program on it.
 type seat struct {
 	*screen.Terminal
-	t      *testing.T
-	data   string
-	cmd    *exec.Cmd
-	before *term.State
-	out    bytes.Buffer // standard output
+	t    *testing.T
+	data string
+	cmd  *exec.Cmd
+	out  bytes.Buffer // standard output
 }
 
 // A world is what a seat finds: environment variables such as TERM, and the
@@ -52,9 +48,6 @@ func (w world) sitDown(t *testing.T, args ...string) *seat {
 		w.data = filepath.Join(t.TempDir(), "data")
 	}
 	s := &seat{Terminal: screen.Open(t, w.width, w.height), t: t, data: w.data, cmd: exec.Command(exe, args...)}
-	if s.before, err = term.GetState(int(s.TTY.Fd())); err != nil {
-		t.Fatal(err)
-	}
 	s.cmd.Args[0] = "credhost"
 	s.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "ACCESSIBLE=", "NO_COLOR=", "GORACE=atexit_sleep_ms=0",
 		"CREDHOST_DATA="+w.data, "CREDHOST_LOCK="+filepath.Join(plugins.data, "credhost.lock"),
@@ -73,12 +66,8 @@ func (s *seat) exits(code int) {
 	if got := s.cmd.ProcessState.ExitCode(); got != code {
 		s.t.Fatalf("the exit code is %d, not %d\n%s", got, code, s.Seen())
 	}
-	after, err := term.GetState(int(s.TTY.Fd()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if !reflect.DeepEqual(s.before, after) {
-		s.t.Errorf("the terminal was left in another state: %+v, not %+v", *after, *s.before)
+	if !s.IsRestored() {
+		s.t.Error("the terminal was left in another state")
 	}
 	s.TTY.WriteString("END") // all that was written before is read once this is
 	s.Shows("END")
@@ -88,15 +77,6 @@ func (s *seat) exits(code int) {
 	if written := s.Written(); strings.Contains(written, "CANARY") {
 		s.t.Errorf("the terminal showed a secret: %q", written)
 	}
-}
-
-// silent waits until the terminal does not show what is typed.
-func (s *seat) silent() {
-	s.t.Helper()
-	s.Until("a silent terminal", func(string) bool {
-		now, err := term.GetState(int(s.TTY.Fd()))
-		return err != nil || !reflect.DeepEqual(s.before, now)
-	})
 }
 
 // run runs the program without a person, and returns what it prints.
@@ -125,7 +105,7 @@ func TestPromptsShowNoSecret(t *testing.T) {
 	s.Shows("Authentication method", "\n>")
 	s.Type("pat\n")
 	s.Shows("what you type is not shown")
-	s.silent()
+	s.Listens()
 	s.Type("CANARY\n")
 	s.Shows("Token expires")
 	s.Type("\n")
@@ -143,10 +123,10 @@ func TestPromptsHidePastedLines(t *testing.T) {
 	t.Parallel()
 	s := dumb.sitDown(t, "create", "kinds", "--set", "mode=long", "--set", "note=x", "--set", "on=true", "--set", "count=1", "--set", "tags=a", "--set", `headers={"a":"b"}`)
 	s.Shows("what you type is not shown")
-	s.silent()
+	s.Listens()
 	s.Type("CANARY key\r")
 	s.Shows("PEM", "a line that has only a dot")
-	s.silent()
+	s.Listens()
 	s.Type("-----BEGIN CANARY-----\rCANARY\r-----END CANARY-----\r.\r")
 	s.Shows("At (optional)")
 	s.Type("\x03")
@@ -177,7 +157,7 @@ func TestAnInterruptEndsPrompts(t *testing.T) {
 	t.Parallel()
 	s := dumb.sitDown(t, "create", "faxplus", "--set", "authMethod=pat")
 	s.Shows("what you type is not shown")
-	s.silent()
+	s.Listens()
 	s.Type("CANARY\x03")
 	s.exits(codeInterrupted.exit)
 	s.Shows("credhost: interrupted")

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,14 +16,16 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
 // A Terminal shows what is written to its TTY, and types what it is told.
 type Terminal struct {
 	TTY *os.File // for the program
 
-	t    testing.TB
-	ctrl *os.File
+	t      testing.TB
+	ctrl   *os.File
+	before *term.State
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -42,7 +45,11 @@ func Open(t testing.TB, width, height int) *Terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Terminal{TTY: tty, t: t, ctrl: ctrl, grid: newGrid(width, height)}
+	before, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Terminal{TTY: tty, t: t, ctrl: ctrl, before: before, grid: newGrid(width, height)}
 	s.changed = sync.NewCond(&s.mu)
 	s.size(width, height)
 	done := make(chan struct{})
@@ -51,7 +58,8 @@ func Open(t testing.TB, width, height int) *Terminal {
 		s.show()
 	}()
 	t.Cleanup(func() {
-		tty.Close()
+		// The TTY is left to the garbage collector: who has read it may be about
+		// to look at it once more, to see that it is to end.
 		ctrl.Close()
 		<-done
 		for _, sequence := range s.grid.unknown {
@@ -167,6 +175,19 @@ func (s *Terminal) Hides(texts ...string) {
 	for _, text := range texts {
 		s.Until("no "+text, func(seen string) bool { return !strings.Contains(seen, text) })
 	}
+}
+
+// IsRestored reports whether the TTY is in the state that it was opened in: it
+// shows what is typed, say.
+func (s *Terminal) IsRestored() bool {
+	now, err := term.GetState(int(s.TTY.Fd()))
+	return err == nil && reflect.DeepEqual(s.before, now)
+}
+
+// Listens waits until a program has changed that state.
+func (s *Terminal) Listens() {
+	s.t.Helper()
+	s.Until("a silent terminal", func(string) bool { return !s.IsRestored() })
 }
 
 // Seen returns what is seen now.

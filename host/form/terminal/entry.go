@@ -35,7 +35,7 @@ func (m *screen) newEntry(field *sdk.Field) *entry {
 	switch {
 	case picks(field) && field.Many:
 		m.multiSelect(e)
-	case picks(field), field.Kind == sdk.Bool && m.q.isKept(field):
+	case picks(field):
 		m.selection(e)
 	case field.Kind == sdk.Bool:
 		m.confirm(e)
@@ -153,7 +153,7 @@ func (m *screen) line(e *entry, typed string) {
 	for _, o := range m.q.options(e.field) {
 		suggestions = append(suggestions, o.Value)
 	}
-	if len(suggestions) > 0 && !e.field.Secret {
+	if len(suggestions) > 0 {
 		keys.Input.AcceptSuggestion.SetKeys("right", "ctrl+e")
 		e.moves = true
 		e.hint(m.look.up, m.q.word("choose"))
@@ -168,7 +168,7 @@ func (m *screen) line(e *entry, typed string) {
 
 // confirm makes the entry of a yes or no.
 func (m *screen) confirm(e *entry) {
-	is := m.q.assumed()[e.field.Name] == "true"
+	is := m.q.now().assumed[e.field.Name] == "true"
 	e.input = huh.NewConfirm().Title(m.titleOf(e.field)).Description(m.helpOf(e.field)).
 		Affirmative(m.q.word("Yes")).Negative(m.q.word("No")).WithButtonAlignment(0).Value(&is)
 	e.input.WithKeyMap(huh.NewDefaultKeyMap())
@@ -185,15 +185,8 @@ func (m *screen) confirm(e *entry) {
 func (m *screen) choices(field *sdk.Field) []huh.Option[string] {
 	var all []huh.Option[string]
 	add := func(title, value string) { all = append(all, huh.NewOption(title, value)) }
-	switch {
-	case m.q.isKept(field):
-		add(m.q.word("set; leave it empty to keep it"), "")
-	case field.Optional && !field.Many && m.q.defaultOf(field) == "":
+	if field.Optional && !field.Many && m.q.defaultOf(field) == "" {
 		add(m.q.word("none"), "")
-	}
-	if field.Kind == sdk.Bool {
-		add(m.q.word("Yes"), "true")
-		add(m.q.word("No"), "false")
 	}
 	for _, o := range m.q.options(field) {
 		title := o.Title
@@ -208,10 +201,7 @@ func (m *screen) choices(field *sdk.Field) []huh.Option[string] {
 // selection makes the entry of a choice.
 func (m *screen) selection(e *entry) {
 	choices := m.choices(e.field)
-	chosen := m.q.assumed()[e.field.Name]
-	if e.field.Secret {
-		chosen = m.q.all()[e.field.Name]
-	}
+	chosen := m.q.now().assumed[e.field.Name]
 	if !slices.ContainsFunc(choices, func(o huh.Option[string]) bool { return o.Value == chosen }) && len(choices) > 0 {
 		chosen = choices[0].Value
 	}
@@ -225,10 +215,7 @@ func (m *screen) selection(e *entry) {
 
 // multiSelect makes the entry of any number of choices.
 func (m *screen) multiSelect(e *entry) {
-	chosen := items(m.q.assumed()[e.field.Name])
-	if e.field.Secret {
-		chosen = items(m.q.all()[e.field.Name])
-	}
+	chosen := items(m.q.now().assumed[e.field.Name])
 	choices := m.choices(e.field)
 	for i := range choices { // the library does not wrap these
 		choices[i].Key = strings.Join(wrapped(m.look.styles.Focused.Option, choices[i].Key, m.width-8), "\n")

@@ -41,8 +41,12 @@ func (p prompts) ask(ctx context.Context) (sdk.Values, error) {
 		faults := p.q.faults()
 		if len(faults) == 0 {
 			var err error
-			if faults, err = p.save(ctx, p.q.put()); err != nil || len(faults) == 0 {
-				return p.q.put(), err
+			answers := p.q.put()
+			if faults, err = p.save(ctx, answers); err != nil {
+				return nil, err
+			}
+			if len(faults) == 0 {
+				return answers, nil
 			}
 		}
 		general := p.q.refuse(faults)
@@ -126,7 +130,7 @@ func (p *prompts) notices(before string) {
 // question prints what is asked.
 func (p *prompts) question(field *sdk.Field, options []sdk.Option) {
 	title := field.Title
-	now := p.q.all()[field.Name]
+	now := p.q.now().all[field.Name]
 	if field.Secret {
 		now = ""
 	}

@@ -25,6 +25,15 @@ type questions struct {
 	typed   map[string]string     // what was typed for them, as typed.go explains
 	broken  map[string]string     // why what was typed is no answer at all
 	refused map[string]form.Fault // what the host says of answers that have not changed since
+
+	known *verdict // what follows from all of these; nil: see now
+}
+
+// A verdict is what the form says of the answers so far.
+type verdict struct {
+	all, assumed sdk.Values
+	asked        []*sdk.Field
+	faults       []form.Fault
 }
 
 func newQuestions(f *form.Form, o Options) *questions {
@@ -88,9 +97,26 @@ func (q *questions) word(english string, values ...string) string {
 	return text
 }
 
-// all returns the answers so far. A choice that the other answers rule out
+// now returns the verdict on the answers. Drawing asks for it many times, and
+// a text that is pasted changes it with each letter.
+func (q *questions) now() *verdict {
+	if q.known != nil {
+		return q.known
+	}
+	v := &verdict{all: q.gather()}
+	v.assumed, v.faults = q.f.Assume(v.all), q.f.Check(v.all)
+	for i := range q.schema.Fields {
+		if field := &q.schema.Fields[i]; !q.skipped[field.Name] && q.f.Holds(field.When, v.assumed) {
+			v.asked = append(v.asked, field)
+		}
+	}
+	q.known = v
+	return v
+}
+
+// gather returns the answers so far. A choice that the other answers rule out
 // meanwhile is none, yet it is remembered: they may change once more.
-func (q *questions) all() sdk.Values {
+func (q *questions) gather() sdk.Values {
 	all := maps.Clone(q.answers)
 	for name, v := range q.given {
 		if q.skipped[name] {
@@ -102,15 +128,17 @@ func (q *questions) all() sdk.Values {
 		assumed := q.f.Assume(all)
 		for i := range q.schema.Fields {
 			field := &q.schema.Fields[i]
-			if q.skipped[field.Name] || field.Kind != sdk.Choice || field.Suggest != nil || all[field.Name] == "" {
+			answer := all[field.Name]
+			if q.skipped[field.Name] || !picks(field) || answer == "" {
 				continue
 			}
-			if left := q.offeredOf(field, all[field.Name], assumed); left != all[field.Name] {
-				ruledOut = true
-				all[field.Name] = left
-				if left == "" {
-					delete(all, field.Name)
-				}
+			left := q.offeredOf(field, answer, assumed)
+			if left == answer {
+				continue
+			}
+			ruledOut = true
+			if all[field.Name] = left; left == "" {
+				delete(all, field.Name)
 			}
 		}
 		if !ruledOut {
@@ -140,24 +168,12 @@ func (q *questions) offeredOf(field *sdk.Field, answer string, assumed sdk.Value
 	return listOf(left)
 }
 
-// assumed returns what the conditions are about.
-func (q *questions) assumed() sdk.Values { return q.f.Assume(q.all()) }
-
 // asked returns the fields that are asked now, in order.
-func (q *questions) asked() []*sdk.Field {
-	assumed := q.assumed()
-	var asked []*sdk.Field
-	for i := range q.schema.Fields {
-		if field := &q.schema.Fields[i]; !q.skipped[field.Name] && q.f.Holds(field.When, assumed) {
-			asked = append(asked, field)
-		}
-	}
-	return asked
-}
+func (q *questions) asked() []*sdk.Field { return q.now().asked }
 
 // put returns the answers that the form puts.
 func (q *questions) put() sdk.Values {
-	all, values := q.all(), sdk.Values{}
+	all, values := q.now().all, sdk.Values{}
 	for _, field := range q.asked() {
 		if v := all[field.Name]; v != "" {
 			values[field.Name] = v
@@ -168,13 +184,13 @@ func (q *questions) put() sdk.Values {
 
 // options returns what there is to choose from.
 func (q *questions) options(field *sdk.Field) []sdk.Option {
-	assumed := q.assumed()
+	assumed := q.now().assumed
 	return slices.DeleteFunc(slices.Clone(field.Options), func(o sdk.Option) bool { return !q.f.Holds(o.When, assumed) })
 }
 
 // notices returns what to tell before a field, or after them all.
 func (q *questions) notices(before string) []string {
-	told := q.f.Notices(before, q.assumed())
+	told := q.f.Notices(before, q.now().assumed)
 	for i := range told {
 		told[i] = printable(told[i])
 	}
@@ -182,15 +198,15 @@ func (q *questions) notices(before string) []string {
 }
 
 // redirectURL returns what the person must register; "" if nothing.
-func (q *questions) redirectURL() string { return q.f.RedirectURL(q.assumed()) }
+func (q *questions) redirectURL() string { return q.f.RedirectURL(q.now().assumed) }
 
 // defaultOf returns the answer to field that is assumed if it has none.
 func (q *questions) defaultOf(field *sdk.Field) string {
-	all := q.all()
-	delete(all, field.Name)
 	if field.Secret {
 		return "" // nobody sees it, so nobody can rely on it
 	}
+	all := maps.Clone(q.now().all)
+	delete(all, field.Name)
 	return q.f.Assume(all)[field.Name]
 }
 
@@ -200,9 +216,9 @@ func (q *questions) fault(name string) (message string, refused bool) {
 	if text := q.broken[name]; text != "" {
 		return text, false
 	}
-	for _, fault := range q.f.Check(q.all()) {
+	for _, fault := range q.now().faults {
 		if fault.Field == name {
-			return fault.Message, false
+			return printable(fault.Message), false
 		}
 	}
 	if fault, ok := q.refused[name]; ok {
@@ -219,7 +235,7 @@ func (q *questions) faults() []form.Fault {
 			faults = append(faults, form.Fault{Field: field.Name, Code: sdk.ReasonKind, Message: text})
 		}
 	}
-	return append(faults, q.f.Check(q.all())...)
+	return append(faults, q.now().faults...)
 }
 
 // refuse remembers what is wrong. A field that was to be skipped is asked.
@@ -227,6 +243,7 @@ func (q *questions) faults() []form.Fault {
 func (q *questions) refuse(faults []form.Fault) (general string) {
 	var texts []string
 	for _, fault := range faults {
+		fault.Message = printable(fault.Message)
 		field, ok := q.schema.Field(fault.Field)
 		if !ok || field.Kind == sdk.Hidden {
 			if fault.Field != "" {
@@ -236,7 +253,7 @@ func (q *questions) refuse(faults []form.Fault) (general string) {
 			continue
 		}
 		if q.skipped[field.Name] {
-			q.skipped[field.Name] = false
+			q.skipped[field.Name], q.known = false, nil
 			if v := q.given[field.Name]; v != "" {
 				q.answers[field.Name] = v
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ import (
 // answer may change which questions there are.
 type screen struct {
 	q             *questions
-	in            io.Reader
+	in            *os.File
 	out           io.Writer
 	look          look
 	width, height int
@@ -45,7 +46,7 @@ type screen struct {
 	err    error
 }
 
-func newScreen(q *questions, in io.Reader, out io.Writer, save func(context.Context, sdk.Values) ([]form.Fault, error)) *screen {
+func newScreen(q *questions, in *os.File, out io.Writer, save func(context.Context, sdk.Values) ([]form.Fault, error)) *screen {
 	return &screen{q: q, in: in, out: out, save: save, look: newLook(), seen: map[string]bool{}, width: 80, height: 24}
 }
 
@@ -76,9 +77,14 @@ func (m *screen) ask(ctx context.Context) (sdk.Values, error) {
 	}
 	// Signals are the caller's, through ctx. The form is left as by a key, so
 	// that nothing of it stays on the screen.
-	p := tea.NewProgram(m, tea.WithInput(m.in), tea.WithOutput(m.out), tea.WithoutSignalHandler())
+	keys, err := newKeyboard(m.in)
+	if err != nil {
+		return nil, err
+	}
+	defer keys.end()
+	p := tea.NewProgram(m, tea.WithInput(keys), tea.WithOutput(m.out), tea.WithoutSignalHandler())
 	defer context.AfterFunc(ctx, func() { p.Send(leave{ctx.Err()}) })()
-	_, err := p.Run()
+	_, err = p.Run()
 	switch {
 	case m.closed:
 		return m.result, m.err
@@ -175,8 +181,6 @@ func (m *screen) press(key tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case name == "ctrl+c":
 		return m.leave(ErrInterrupted)
-	case name == "ctrl+z":
-		return tea.Suspend
 	case m.saving:
 		return nil
 	case name == "ctrl+d" && (m.entry == nil || m.entry.typed() == "" || m.entry.moves && !m.entry.lines):

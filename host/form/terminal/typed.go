@@ -39,6 +39,7 @@ func (q *questions) take(field *sdk.Field, typed string, left bool) {
 	if field.Kind != sdk.LongText && !field.Secret {
 		typed = strings.TrimRight(typed, " \n")
 	}
+	q.known = nil
 	answer, broken := q.parse(field, typed, left)
 	if answer != q.answers[field.Name] {
 		delete(q.refused, field.Name)

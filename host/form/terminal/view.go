@@ -104,7 +104,7 @@ func (m *screen) head() (all, short []string) {
 
 // rows returns a line for each of fields: what it is, and its answer.
 func (m *screen) rows(fields []*sdk.Field) []string {
-	answers, assumed := m.q.all(), m.q.assumed()
+	answers, assumed := m.q.now().all, m.q.now().assumed
 	rows := make([]string, len(fields))
 	for i, field := range fields {
 		mark, title := m.look.open, m.titleOf(field)
