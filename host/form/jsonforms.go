@@ -38,6 +38,11 @@ func (f *Form) control(p place) object {
 		options.set("format", "password")
 	}
 	options.setText("placeholder", p.field.Example)
+	if p.field.Help != "" {
+		// A help that comes and goes with the focus moves what is below it away
+		// while it is clicked, so that the click is lost.
+		options.set("showUnfocusedDescription", true)
+	}
 	var suggestions list
 	if p.field.Suggest != nil {
 		for _, o := range f.suggested(p.variant) {

@@ -28,6 +28,16 @@ func TestFormsInJSDOM(t *testing.T) {
 	runNode(t, "", "jsdom.test.mjs")
 }
 
+// People fill in the libraries' forms and the server's own in a browser.
+func TestFormsInBrowser(t *testing.T) {
+	runNode(t, needTools(t, true), "browser.test.mjs")
+}
+
+// Axe finds nothing wrong with the server's pages, which are photographed.
+func TestPagesInBrowser(t *testing.T) {
+	runNode(t, needTools(t, true), "pages.test.mjs")
+}
+
 // runNode bundles the pages of folder node, serves them and the forms, and runs
 // tests of that folder. What these print is shown if they fail, or with -v.
 func runNode(t *testing.T, chromium string, files ...string) {

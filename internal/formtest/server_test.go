@@ -20,6 +20,8 @@ import (
 //	GET  /forms/{type}/{setting}/{format}   a form, in one of form.Formats
 //	POST /forms/{type}/{setting}/submit     native answers; says what is wrong, or what was stored
 //	GET  /dist/                             the pages that show the libraries' forms
+//	     /html/{type}/{setting}             WriteHTML's form in a page of the server's own
+//	     /page/{type}/{setting}             WritePage's page
 //
 // A setting is one of the table's, or "new".
 func serve(t testing.TB, k *keeper, dist string) *httptest.Server {
@@ -29,6 +31,11 @@ func serve(t testing.TB, k *keeper, dist string) *httptest.Server {
 	mux.HandleFunc("GET /cases", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, table.Cases) })
 	mux.HandleFunc("GET /forms/{type}/{setting}/{format}", k.serveForm)
 	mux.HandleFunc("POST /forms/{type}/{setting}/submit", k.serveSubmit)
+	mux.HandleFunc("/html/{type}/{setting}", k.serveHTML)
+	mux.HandleFunc("/page/{type}/{setting}", k.serveHTML)
+	mux.HandleFunc("GET /form.js", func(w http.ResponseWriter, _ *http.Request) { writeFile(w, "text/javascript", form.Script) })
+	mux.HandleFunc("GET /form.css", func(w http.ResponseWriter, _ *http.Request) { writeFile(w, "text/css", form.Style) })
+	mux.HandleFunc("GET /favicon.ico", func(http.ResponseWriter, *http.Request) {})
 	mux.Handle("GET /dist/", http.StripPrefix("/dist/", http.FileServer(http.Dir(dist))))
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
@@ -60,7 +67,8 @@ func (k *keeper) form(r *http.Request) (*form.Form, error) {
 		return nil, fmt.Errorf("no type %q", typ)
 	}
 	cfg, err := k.config(r.Context(), typ, setting)
-	cfg.Languages = r.FormValue("lang")
+	cfg.Languages = r.URL.Query().Get("lang")
+	cfg.Links = form.Links{Save: r.URL.RequestURI(), Connect: "/connect", Test: "/test", Suggest: "/suggest/{field}"}
 	return form.New(cfg), err
 }
 

@@ -7,6 +7,9 @@ import { readFile } from 'node:fs/promises';
 
 import { userEvent } from '@testing-library/user-event';
 import { JSDOM, VirtualConsole } from 'jsdom';
+import { chromium } from 'playwright-core';
+
+import { url } from './server.mjs';
 
 const wait = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
@@ -21,11 +24,29 @@ export async function retry(f, seconds = 5) {
   }
 }
 
-// InJSDOM runs one of the bundled pages under jsdom, with the events that a person
-// would cause. What the page reports on its console counts as failure.
-export class InJSDOM {
-  complaints = [];
+// Engine has what both engines do alike.
+class Engine {
+  complaints = []; // what the page reported on its console
 
+  until(f) {
+    return retry(async () => {
+      const v = await this.evaluate(f);
+      if (!v) throw new Error('nothing came');
+      return v;
+    });
+  }
+
+  // settle waits for what libraries put off. It waits in the page, whose clock goes
+  // slowly when the machine is busy.
+  async settle(ms = 25) {
+    await this.evaluate((ms) => { globalThis.settled = false; setTimeout(() => { globalThis.settled = true; }, ms); }, ms);
+    await this.until(() => globalThis.settled);
+  }
+}
+
+// InJSDOM runs one of the bundled pages under jsdom, with the events that a person
+// would cause.
+export class InJSDOM extends Engine {
   static async open(library, bundle, send) {
     const script = await readFile(`${process.env.FORMTEST_DIST}/${library}.js`, 'utf8');
     const engine = new InJSDOM();
@@ -44,17 +65,6 @@ export class InJSDOM {
   }
 
   async evaluate(f, ...args) { return this.window.eval(`(${f})(...${JSON.stringify(args)})`); }
-
-  until(f) {
-    return retry(async () => {
-      const v = await this.evaluate(f);
-      if (!v) throw new Error('nothing came');
-      return v;
-    });
-  }
-
-  // settle waits for what libraries put off.
-  settle(ms = 25) { return wait(ms); }
 
   one(at) {
     const all = this.window.document.querySelectorAll(at);
@@ -99,4 +109,48 @@ export class InJSDOM {
   click(at) { return this.user.click(this.one(at)); }
 
   close() { this.window.close(); }
+}
+
+// launch starts the browser that FORMTEST_CHROMIUM names.
+export const launch = () => chromium.launch({
+  executablePath: process.env.FORMTEST_CHROMIUM,
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+// InBrowser runs a page of the server in a browser.
+export class InBrowser extends Engine {
+  static async open(browser, path, options = {}) {
+    const engine = new InBrowser();
+    engine.context = await browser.newContext({ locale: 'en-US', timezoneId: 'UTC', ...options });
+    engine.context.setDefaultTimeout(10_000);
+    engine.page = await engine.context.newPage();
+    engine.page.on('console', (m) => { if (['error', 'warning'].includes(m.type()) && !/422/.test(m.text())) engine.complaints.push(m.text()); });
+    engine.page.on('pageerror', (e) => engine.complaints.push(String(e)));
+    await engine.page.goto(url + path);
+    return engine;
+  }
+
+  // show mounts a library's form, as the bundled pages do.
+  async show(bundle, send) {
+    await this.page.exposeFunction('send', async (answers) => JSON.stringify(await send(JSON.parse(answers))));
+    await this.page.evaluate((text) => globalThis.mount(document.getElementById('app'), text, globalThis.send), JSON.stringify(bundle));
+    await this.until(() => document.querySelector('button[type=submit]') && 'there');
+    return this;
+  }
+
+  // evaluate works without the page's script, too.
+  evaluate(f, ...args) { return this.page.evaluate(`(${f})(...${JSON.stringify(args)})`); }
+
+  fill(at, text) { return this.page.fill(at, text); }
+
+  select(at, labels) { return this.page.selectOption(at, labels.map((label) => ({ label }))); }
+
+  async check(at, on) {
+    if (await this.page.isChecked(at) !== on) await this.page.click(at);
+    await retry(async () => { if (await this.page.isChecked(at) !== on) throw new Error(`${at} stays as it is`); });
+  }
+
+  click(at) { return this.page.click(at); }
+
+  close() { return this.context.close(); }
 }

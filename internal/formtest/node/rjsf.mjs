@@ -14,8 +14,9 @@ function Page({ bundle, send }) {
   const [data, setData] = useState(bundle.data);
   const [extraErrors, setExtraErrors] = useState();
 
-  // What fails here is said in the host's words.
-  const transformErrors = (errors) => errors.map((e) => {
+  // What fails here is said in the host's words, and what fails below a condition is
+  // not said of the condition, too.
+  const transformErrors = (errors) => errors.filter((e) => e.name !== 'if').map((e) => {
     const field = e.name === 'required' ? e.params.missingProperty : e.property?.split('.')[1];
     const message = bundle.messages[field]?.[e.name];
     return message ? { ...e, message, stack: message } : e;

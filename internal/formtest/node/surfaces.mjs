@@ -56,7 +56,9 @@ export class RJSF extends Library {
 
   choosesMany(field) { return field.kind === 'choice' && field.many; }
 
-  choose(name, values) { return this.engine.select(`#root_${name}`, values.map((v) => this.label(name, v))); }
+  async choose(name, values) {
+    for (const [i, option] of this.field(name).options.entries()) await this.engine.check(`#root_${name}-${i}`, values.includes(option.value));
+  }
 
   // rows fills in the items of a list, of one or two texts each, after those that
   // are there. Where there must be one it is there, empty.
@@ -131,5 +133,66 @@ export class JSONForms extends Library {
         required: /\*$/.test(e.querySelector('label')?.textContent ?? ''), said: said.join('; '),
       }];
     });
+  });
+}
+
+// HTML is the server's own form, with or without its script. It forgets secrets
+// whenever it is shown again, and does not check by itself here, so that the server
+// is heard.
+export class HTML extends Library {
+  forgets = true;
+
+  constructor(engine, schema, scripted) {
+    super(engine, schema);
+    this.scripted = scripted;
+  }
+
+  at(name) { return `[data-field="${name}"] [name="${name}"]:not([type=hidden])`; }
+
+  async set(name, value) {
+    const field = this.field(name);
+    const at = this.at(name);
+    if (field.kind === 'choice' && field.many) {
+      for (const { value: each } of field.options) await this.engine.check(`${at}[value="${each}"]`, value.includes(each));
+    } else if (Array.isArray(value)) {
+      await this.engine.fill(at, value.join('\n'));
+    } else if (field.kind === 'pairs') {
+      await this.engine.fill(at, Object.entries(value).map(([n, v]) => `${n}: ${v}`).join('\n'));
+    } else if (field.kind === 'bool') {
+      await this.engine.check(at, value);
+    } else if (field.kind === 'choice' && !field.suggest && await this.engine.evaluate((at) => document.querySelector(at).type === 'radio', at)) {
+      await this.engine.check(`${at}[value="${value}"]`, true);
+    } else if (field.kind === 'choice' && !field.suggest) {
+      await this.engine.select(at, [this.label(name, value)]);
+    } else {
+      await this.engine.fill(at, String(value));
+    }
+  }
+
+  // refresh asks for the questions that go with the answers, where no script does.
+  async refresh() {
+    if (this.scripted) return;
+    await this.post('button[name=_again]');
+  }
+
+  async post(button) {
+    const [answer] = await Promise.all([
+      this.engine.page.waitForResponse((r) => r.request().method() === 'POST'),
+      this.engine.page.waitForEvent('load'),
+      this.engine.click(button),
+    ]);
+    return answer.headers().verdict;
+  }
+
+  async submit() {
+    await this.engine.evaluate(() => { document.querySelector('form.credhost').noValidate = true; });
+    return JSON.parse(decodeURIComponent((await this.post('.actions .primary')).replaceAll('+', ' ')));
+  }
+
+  static seen = (names) => names.flatMap((name) => {
+    const box = document.querySelector(`[data-field="${name}"]`);
+    const input = [...box?.querySelectorAll(`[name="${name}"]`) ?? []].filter((e) => e.type !== 'hidden')[0];
+    if (!input?.checkVisibility()) return [];
+    return [[name, { type: input.type, value: input.type === 'checkbox' ? input.checked : input.value, required: input.required, said: box.querySelector('.fault')?.textContent.trim() ?? '' }]];
   });
 }

@@ -98,7 +98,9 @@ const parts = {
   },
 };
 
-export const torture = Object.entries(parts).map(([name, run]) => ({ name: `torture: ${name}`, type: 'torture', run }));
+const browser = ['a key, and back to a password', 'lists, pairs and dates'];
+
+export const torture = Object.entries(parts).map(([name, run]) => ({ name: `torture: ${name}`, type: 'torture', run, browser: browser.includes(name) }));
 
 torture.push({
   name: 'torture: edited, with another mirror', type: 'torture', setting: 'edit',
