@@ -35,11 +35,6 @@ func (p *program) person() (person, bool) {
 // errEnded is for a person who ends the input, by Ctrl-D for example.
 var errEnded = &failure{code: codeDeclined, text: terminal.ErrEnded.Error()}
 
-// say tells the person something.
-func (o person) say(format string, args ...any) {
-	fmt.Fprint(o.out, visible(fmt.Sprintf(format, args...)), "\n")
-}
-
 // yes asks a question that is answered by y or n; anything else is no.
 func (o person) yes(ctx context.Context, question string) (bool, error) {
 	fmt.Fprint(o.out, visible(question+" [y/N] "))

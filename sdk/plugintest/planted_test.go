@@ -114,7 +114,7 @@ var schemaFaults = []planted{
 		suite: func(s *Suite) { delete(s.Answers, "oauth") }},
 	{name: "secret that is too short", in: "Schema/Answers/key", says: "too short",
 		suite: func(s *Suite) { s.Answers["key"]["key"] = "short" }},
-	{name: "origin that the answers do not make", in: "Schema/Answers", says: "make no origins",
+	{name: "origin that the answers do not make", in: "Schema/Answers", says: "must be one part of a host name",
 		plugin: altered{schema: func(s sdk.Schema) sdk.Schema {
 			s.Origins = append(s.Origins, "https://{team}.model.example")
 			return s
