@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/huh/v2"
+	"charm.land/lipgloss/v2"
 
 	"github.com/credhost/credhost/sdk"
 )
@@ -23,6 +24,8 @@ type entry struct {
 	lines bool          // it takes several lines, so enter and the arrows are its own
 	moves bool          // up and down are its own
 	hints []string      // what its keys do
+
+	helps map[string]string // of options, if there is no room for those of all
 }
 
 // newEntry returns the entry of a field, with what was typed there before.
@@ -45,14 +48,15 @@ func (m *screen) newEntry(field *sdk.Field) *entry {
 	case e.lines:
 		// The library's own keys are left out: one of them writes what was
 		// typed to a file that everybody can read, to open an editor there.
-		e.input = huh.NewText().Title(m.titleOf(field)).Description(m.helpOf(field)).ExternalEditor(false).Value(&typed)
+		e.input = huh.NewText().Title(m.titleOf(field)).Description(m.helpOf(field)).ExternalEditor(false).
+			Lines(min(max(m.height-14, 2), 8)).Value(&typed)
 		e.typed = func() string { return typed }
 	default:
 		m.line(e, typed)
 	}
 	if e.input != nil {
 		e.input.WithTheme(m.look.theme)
-		e.resize(m.width, m.height)
+		e.input.WithWidth(m.width)
 	}
 	if e.lines {
 		e.hint(m.q.word("enter"), m.q.word("new line"))
@@ -65,9 +69,6 @@ func (m *screen) newEntry(field *sdk.Field) *entry {
 
 // hint says what a key does.
 func (e *entry) hint(key, does string) { e.hints = append(e.hints, key+" "+does) }
-
-// isMany reports whether any number of options may be picked.
-func (e *entry) isMany() bool { return picks(e.field) && e.field.Many }
 
 // usesArrows reports whether up and down are the entry's own; nil is none.
 func (e *entry) usesArrows() bool { return e != nil && (e.moves || e.lines) }
@@ -124,7 +125,8 @@ func (m *screen) helpOf(field *sdk.Field) string {
 	case field.Kind == sdk.DateTime && field.Example == "":
 		lines = append(lines, m.q.word("such as %", "2006-01-02T15:04:05Z"))
 	}
-	if field.Example != "" && !picks(field) && (takesLines(field) || field.Secret || m.q.defaultOf(field) != "") {
+	if field.Example != "" && !picks(field) &&
+		(takesLines(field) || field.Secret || m.q.defaultOf(field) != "" || lipgloss.Width(field.Example) > m.width-6) {
 		lines = append(lines, m.q.word("such as %", field.Example)) // there is no room for it in the input
 	}
 	switch def := m.q.defaultOf(field); {
@@ -182,25 +184,41 @@ func (m *screen) confirm(e *entry) {
 }
 
 // choices returns what there is to choose from, as the library takes it.
-func (m *screen) choices(field *sdk.Field) []huh.Option[string] {
+func (m *screen) choices(e *entry) []huh.Option[string] {
+	field := e.field
 	var all []huh.Option[string]
 	add := func(title, value string) { all = append(all, huh.NewOption(title, value)) }
 	if field.Optional && !field.Many && m.q.defaultOf(field) == "" {
 		add(m.q.word("none"), "")
 	}
-	for _, o := range m.q.options(field) {
-		title := o.Title
-		if o.Help != "" {
-			title += ": " + o.Help
+	options, height := m.q.options(field), 0
+	for _, o := range options {
+		height += len(wrapped(m.look.styles.Focused.Option, titleAndHelp(o), m.width-8))
+	}
+	if height > m.height-8 {
+		e.helps = map[string]string{}
+	}
+	for _, o := range options {
+		title := titleAndHelp(o)
+		if e.helps != nil {
+			title, e.helps[o.Value] = o.Title, o.Help
 		}
 		add(title, o.Value)
 	}
 	return all
 }
 
+// titleAndHelp returns what an option is and means.
+func titleAndHelp(o sdk.Option) string {
+	if o.Help == "" {
+		return o.Title
+	}
+	return o.Title + ": " + o.Help
+}
+
 // selection makes the entry of a choice.
 func (m *screen) selection(e *entry) {
-	choices := m.choices(e.field)
+	choices := m.choices(e)
 	chosen := m.q.now().assumed[e.field.Name]
 	if !slices.ContainsFunc(choices, func(o huh.Option[string]) bool { return o.Value == chosen }) && len(choices) > 0 {
 		chosen = choices[0].Value
@@ -216,7 +234,7 @@ func (m *screen) selection(e *entry) {
 // multiSelect makes the entry of any number of choices.
 func (m *screen) multiSelect(e *entry) {
 	chosen := items(m.q.now().assumed[e.field.Name])
-	choices := m.choices(e.field)
+	choices := m.choices(e)
 	for i := range choices { // the library does not wrap these
 		choices[i].Key = strings.Join(wrapped(m.look.styles.Focused.Option, choices[i].Key, m.width-8), "\n")
 	}
@@ -226,17 +244,6 @@ func (m *screen) multiSelect(e *entry) {
 	e.input, e.moves, e.typed = input, true, func() string { return listOf(chosen) }
 	e.hint(m.look.up, m.q.word("choose"))
 	e.hint(m.q.word("space"), m.q.word("mark"))
-}
-
-// resize fits the entry into a window.
-func (e *entry) resize(width, height int) {
-	if e.input == nil {
-		return
-	}
-	e.input.WithWidth(width)
-	if text, ok := e.input.(*huh.Text); ok {
-		text.Lines(min(max(height-14, 2), 8))
-	}
 }
 
 // oneLine returns what was pasted into one line. A line break at its end came

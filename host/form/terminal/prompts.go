@@ -151,11 +151,7 @@ func (p *prompts) question(field *sdk.Field, options []sdk.Option) {
 		p.say("  %s", p.q.word("such as %", field.Example))
 	}
 	for i, o := range options {
-		text := o.Title
-		if o.Help != "" {
-			text += ": " + o.Help
-		}
-		p.say("  %d  %s", i+1, text)
+		p.say("  %d  %s", i+1, titleAndHelp(o))
 	}
 	for _, how := range p.howTo(field) {
 		p.say("  %s", how)

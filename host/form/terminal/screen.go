@@ -109,13 +109,11 @@ func (m *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = max(msg.Width, leastWidth), max(msg.Height, leastHeight)
-		if m.entry != nil && m.entry.isMany() {
-			return m, m.open(m.entry.field) // its texts are wrapped beforehand
+		if m.entry == nil {
+			return m, nil
 		}
-		if m.entry != nil {
-			m.entry.resize(m.width, m.height)
-		}
-		return m, nil
+		m.entry = m.newEntry(m.entry.field) // what it says depends on the room
+		return m, m.entry.focus()
 	case leave:
 		return m, m.leave(msg.err)
 	case saved:

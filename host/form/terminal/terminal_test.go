@@ -8,9 +8,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -271,7 +273,7 @@ func TestPasting(t *testing.T) {
 	a.Shows("lines: 2")
 	a.Type(tab)
 	a.Shows("  Note\n")
-	many := strings.Repeat("x\n", 110) // more than the library takes of keys
+	many := strings.Repeat("x\n", 110)           // more than the library takes of keys
 	a.Type(strings.ReplaceAll(many, "\n", "\r")) // by a terminal that does not say that it is pasted
 	a.Type(tab)
 	a.Shows("enter save")
@@ -458,5 +460,33 @@ func TestNothingIsReadAfterTheForm(t *testing.T) {
 		if line, err := terminal.ReadLine(t.Context(), a.TTY); line != "next" || err != nil {
 			t.Errorf("the next line is %q, %v", line, err)
 		}
+	}
+}
+
+func TestALongListScrolls(t *testing.T) {
+	var many, helped []sdk.Option
+	for i := range 40 {
+		many = append(many, sdk.Option{Value: fmt.Sprint("value", i)})
+		helped = append(helped, sdk.Option{Value: fmt.Sprint("value", i), Help: fmt.Sprint("Help of ", i, ".")})
+	}
+	for _, field := range []sdk.Field{{Options: many}, {Options: helped}, {Options: many, Many: true}} {
+		field.Name, field.Title, field.Kind = "it", "It", sdk.Choice
+		a := ask(t, fields(field), terminal.Options{})
+		a.Resize(40, 12)
+		syscall.Kill(os.Getpid(), syscall.SIGWINCH)
+		a.Shows("  It\n", "> ", "value0\n", "ctrl+c cancel")
+		a.Type(strings.Repeat(down, 30))
+		a.Shows("value30\n", "ctrl+c cancel")
+		if field.Options[0].Help != "" {
+			a.Shows("Help of 30.")
+		}
+		a.Type(up + " " + enter)
+		a.Shows("enter save")
+		a.Type(enter)
+		want := "value29"
+		if field.Many {
+			want = `["value29"]`
+		}
+		a.saves(sdk.Values{"it": want})
 	}
 }

@@ -161,16 +161,20 @@ func (m *screen) block(height int) []string {
 	for _, line := range wrapped(style, text, m.width-2) {
 		fault = append(fault, "  "+line)
 	}
-	lines = m.entryLines(height - len(fault))
-	switch room := height - len(lines) - len(fault); {
+	room := height - len(fault)
+	help := m.optionHelp()
+	if len(help)+4 > room {
+		help = nil
+	}
+	lines = append(m.entryLines(room-len(help)), help...)
+	switch room -= len(lines); {
 	case len(notices) == 0 || len(notices) > room:
 	case len(notices) == room:
 		lines = append(notices, lines...)
 	default:
 		lines = append(append(notices, ""), lines...)
 	}
-	lines = append(lines, fault...)
-	return lines[max(len(lines)-height, 0):]
+	return append(lines, fault...)
 }
 
 func prefixed(prefix, text string) string {
@@ -183,20 +187,40 @@ func prefixed(prefix, text string) string {
 // entryLines returns the entry in at most height lines, if it can be.
 func (m *screen) entryLines(height int) []string {
 	e := m.entry
+	var lines []string
 	if e.secret != nil {
-		return m.secretLines()
+		lines = m.secretLines()
+	} else {
+		lines = m.drawn(e.input)
 	}
-	lines := m.drawn(e.input)
 	if len(lines) <= height {
 		return lines
 	}
 	switch input := e.input.(type) { // a list scrolls
 	case *huh.Select[string]:
 		input.Height(max(height, 3))
+		lines = m.drawn(input)
 	case *huh.MultiSelect[string]:
 		input.Height(max(height, 3))
+		lines = m.drawn(input)
 	}
-	return m.drawn(e.input)
+	if tail := max(height-1, 1); len(lines) > tail+1 { // what it is called, and what is entered
+		lines = append(lines[:1:1], lines[len(lines)-tail:]...)
+	}
+	return lines
+}
+
+// optionHelp returns the help of the option that would be chosen now, if that
+// does not stand beside it.
+func (m *screen) optionHelp() []string {
+	if m.entry.helps == nil || m.entry.field.Many {
+		return nil
+	}
+	lines := wrapped(m.look.styles.Focused.Description, m.entry.helps[m.entry.typed()], m.width-2)
+	for i := range lines {
+		lines[i] = "  " + lines[i]
+	}
+	return lines
 }
 
 func (m *screen) drawn(input huh.Field) []string {
