@@ -53,7 +53,7 @@ func (s *settings) flags(c *cobra.Command) {
 	f.Var(&s.routes, "route", "serve an origin from somewhere else, for tests")
 	f.BoolVar(&s.dev, "dev", false, "run every plugin, trusted or not: for plugin authors")
 	f.BoolVar(&s.json, "json", false, "print JSON")
-	f.StringVar(&s.lang, "lang", "", "`languages` of forms, the best first, such as pt-BR,en (default that of the locale)")
+	f.StringVar(&s.lang, "lang", "", "`languages` of forms, the best first, such as pt-BR,en (default the locale's)")
 	f.Var(&s.logLevel, "log-level", "what to log on standard error: debug, info, warn, error or off")
 }
 
