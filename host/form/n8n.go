@@ -17,14 +17,34 @@ func (f *Form) N8N() []byte {
 	properties := list{}
 	for _, field := range f.fields {
 		properties = append(properties, f.n8nNotices(l.logic, field.Name)...)
-		for _, v := range l.variants[field.Name] {
-			for _, show := range l.displays(v.when) {
-				properties = append(properties, f.n8nProperty(v, show))
-			}
-		}
+		properties = append(properties, f.n8nField(l, field)...)
 	}
 	properties = append(properties, f.n8nNotices(l.logic, "")...)
 	return encode(properties)
+}
+
+// n8nField returns the properties of a field. Where displayOptions cannot tell its
+// shapes apart there is one with room for all; where they cannot say when it is
+// asked, it is shown always.
+func (f *Form) n8nField(p *plan, field *sdk.Field) list {
+	var all list
+	for _, v := range p.variants[field.Name] {
+		shows, ok := p.displays(v.when)
+		if !ok {
+			wide := p.widest(field, p.when(field))
+			if shows, ok = p.displays(wide.when); !ok {
+				shows = []object{{}}
+			}
+			all, v = nil, wide
+		}
+		for _, show := range shows {
+			all = append(all, f.n8nProperty(v, show))
+		}
+		if v.wide {
+			break
+		}
+	}
+	return all
 }
 
 // n8nProperty returns one property, shown as the display says.
@@ -145,7 +165,11 @@ func (f *Form) n8nNotices(l *logic, before string) list {
 		if n.Before != before || !f.shows(n) {
 			continue
 		}
-		for _, show := range l.displays(when) {
+		shows, ok := l.displays(when)
+		if !ok {
+			shows = []object{{}}
+		}
+		for _, show := range shows {
 			notice := object{{"displayName", n.Text}, {"name", "notice" + strings.Repeat("_", i)}, {"type", "notice"}, {"default", ""}}
 			notice.setObject("displayOptions", show)
 			all = append(all, notice)
@@ -155,19 +179,23 @@ func (f *Form) n8nNotices(l *logic, before string) list {
 }
 
 // maxDisplays bounds how often a property stands in the list. A condition that
-// needs more shows it always.
+// needs more cannot be said.
 const maxDisplays = 16
 
 // displays returns displayOptions that exclude each other, of which one shows
-// where e holds. None: never; an empty one: always.
-func (l *logic) displays(e *expr) []object {
+// where e holds, and whether they can say it. None: never; an empty one: always.
+func (l *logic) displays(e *expr) ([]object, bool) {
 	e.atoms(func(a *expr) { // n8n fills in a default before it looks
-		if field := l.f.lookup(a.field); a.op == given && (field.Default != "" || field.Kind == sdk.Bool) {
+		if a.op != given {
+			return
+		}
+		has := l.assumed(l.f.lookup(a.field), func(def string) bool { return def != "" })
+		if l.f.lookup(a.field).Kind == sdk.Bool || !l.possible(negate(has)) {
 			e = e.assume(a, true)
 		}
 	})
 	if e.op == always {
-		return []object{{}}
+		return []object{{}}, true
 	}
 	var found []object
 	fits := l.split(e, nil, func(literals []*expr) bool {
@@ -175,10 +203,7 @@ func (l *logic) displays(e *expr) []object {
 		found = append(found, show)
 		return ok && len(found) <= maxDisplays
 	})
-	if !fits {
-		return []object{{}}
-	}
-	return found
+	return found, fits
 }
 
 // split calls yield with conjunctions of comparisons that exclude each other,
@@ -229,9 +254,12 @@ func (e *expr) assume(atom *expr, holds bool) *expr {
 func (l *logic) display(literals []*expr) (object, bool) {
 	show, hide := object{}, object{}
 	short := l.shorten(allOf(literals...))
-	if short.op == and {
+	switch short.op {
+	case always:
+		return nil, true
+	case and:
 		literals = short.parts
-	} else {
+	default:
 		literals = []*expr{short}
 	}
 	for _, e := range literals {
@@ -240,6 +268,9 @@ func (l *logic) display(literals []*expr) (object, bool) {
 			e, side = e.parts[0], &hide
 		}
 		var condition any
+		if n8nType(l.f.lookup(e.field)) == "fixedCollection" {
+			return nil, false // an object, of which displayOptions can say nothing
+		}
 		switch e.op {
 		case is:
 			condition = l.f.nativeOne(l.f.lookup(e.field), e.value)
