@@ -4,6 +4,9 @@ package form_test
 
 import (
 	"encoding/json"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/credhost/credhost/host/form"
@@ -29,18 +32,36 @@ func shipped(t testing.TB) []sdk.Schema {
 	return all
 }
 
-// BenchmarkFormats renders 400 types, of four to seven fields each, in every
-// format, against writing their schemas as JSON with the standard library.
+// BenchmarkFormats renders 400 types, of six or seven fields each, in every
+// format: with all processors, as whoever publishes them would, and with one;
+// against writing their schemas as JSON with the standard library.
 func BenchmarkFormats(b *testing.B) {
 	all := shipped(b)
 	can := sdk.Abilities{Test: true, Connect: true}
+	render := func(i int) {
+		f := form.New(form.Config{Schema: all[i%len(all)], Can: can})
+		for _, format := range form.Formats() {
+			format.Render(f)
+		}
+	}
 	b.Run("every", func(b *testing.B) {
 		for b.Loop() {
+			var next atomic.Int64
+			var busy sync.WaitGroup
+			for range runtime.GOMAXPROCS(0) {
+				busy.Go(func() {
+					for i := next.Add(1); i <= 400; i = next.Add(1) {
+						render(int(i))
+					}
+				})
+			}
+			busy.Wait()
+		}
+	})
+	b.Run("one-by-one", func(b *testing.B) {
+		for b.Loop() {
 			for i := range 400 {
-				f := form.New(form.Config{Schema: all[i%len(all)], Can: can})
-				for _, format := range form.Formats() {
-					format.Render(f)
-				}
+				render(i)
 			}
 		}
 	})

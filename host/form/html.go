@@ -85,22 +85,23 @@ var policy = sync.OnceValue(func() string {
 	return "default-src 'none'; style-src " + hash(Style) + "; script-src " + hash(Script) + "; img-src data:; base-uri 'none'"
 })
 
-// markups are buffers. Forms have no secrets.
-var markups = sync.Pool{New: func() any { return &markup{b: make([]byte, 0, 32<<10)} }}
-
 // write writes what build makes, whole.
 func write(w io.Writer, build func(*markup)) error {
-	m := markups.Get().(*markup)
-	defer markups.Put(m)
-	m.b = m.b[:0]
-	build(m)
-	_, err := w.Write(m.b)
-	return err
+	return scratch(markupOf(build), func(b []byte) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+func markupOf(build func(*markup)) func([]byte) []byte {
+	return func(b []byte) []byte {
+		m := &markup{b}
+		build(m)
+		return m.b
+	}
 }
 
 // preview renders a document as those see it who begin.
 func (f *Form) preview() []byte {
-	var b bytes.Buffer
-	f.WritePage(&b, State{}) // a buffer takes everything
-	return b.Bytes()
+	return scratch(markupOf(func(m *markup) { m.page(f, State{}) }), bytes.Clone)
 }

@@ -3,10 +3,12 @@
 package form
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -84,10 +86,26 @@ func names(all []string) list {
 // encode returns v as JSON for people and programs: indented by two spaces,
 // with <, > and & as they are, and a line break at the end. Arrays of scalars
 // stand in one line.
-func encode(v any) []byte { return append(appendValue(make([]byte, 0, 12<<10), v, 0), '\n') }
+func encode(v any) []byte {
+	return scratch(func(b []byte) []byte { return append(appendValue(b, v, 0), '\n') }, bytes.Clone)
+}
 
 // compact returns v as JSON in one line.
-func compact(v any) []byte { return appendValue(nil, v, -1) }
+func compact(v any) []byte {
+	return scratch(func(b []byte) []byte { return appendValue(b, v, -1) }, bytes.Clone)
+}
+
+// scratches are buffers to write in. Forms have no secrets.
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return &b }}
+
+// scratch returns what use makes of what write appends to a buffer, which is
+// used again afterwards.
+func scratch[T any](write func([]byte) []byte, use func([]byte) T) T {
+	b := scratches.Get().(*[]byte)
+	defer scratches.Put(b)
+	*b = write((*b)[:0])
+	return use(*b)
+}
 
 // appendValue appends v; a negative depth keeps it in one line.
 func appendValue(b []byte, v any, depth int) []byte {
@@ -228,7 +246,10 @@ func appendNumber(b []byte, x float64) []byte {
 // indent returns a valid JSON document as encode writes it, but for arrays of
 // scalars: each of their items has a line of its own.
 func indent(document []byte) []byte {
-	b := make([]byte, 0, 2*len(document))
+	return scratch(func(b []byte) []byte { return appendIndented(b, document) }, bytes.Clone)
+}
+
+func appendIndented(b, document []byte) []byte {
 	depth, quoted := 0, false
 	for i := 0; i < len(document); i++ {
 		c := document[i]

@@ -42,7 +42,7 @@ func (f *Form) makePlan() *plan {
 	}
 	p.lay()
 	p.hash = sync.OnceValue(func() string {
-		sum := sha256.Sum256(compact(p.schema))
+		sum := scratch(func(b []byte) []byte { return appendValue(b, p.schema, -1) }, sha256.Sum256)
 		return "sha256:" + hex.EncodeToString(sum[:])
 	})
 	return p
