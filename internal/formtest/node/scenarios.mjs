@@ -121,7 +121,7 @@ export const scenarios = [
     },
   },
   {
-    name: 'halopsa: edited, with another address', type: 'halopsa', setting: 'edit',
+    name: 'halopsa: edited, with another address', type: 'halopsa', setting: 'edit', browser: true,
     async run(ann) {
       const stored = { hostingType: 'onPremise', authUrl: 'https://halo.example.com/auth', resourceUrl: 'https://halo.example.com/api', clientId: 'other', clientSecret: set, scope: 'all' };
       await ann.fill({ clientId: 'other' });

@@ -191,8 +191,8 @@ export class HTML extends Library {
 
   static seen = (names) => names.flatMap((name) => {
     const box = document.querySelector(`[data-field="${name}"]`);
-    const input = [...box?.querySelectorAll(`[name="${name}"]`) ?? []].filter((e) => e.type !== 'hidden')[0];
-    if (!input?.checkVisibility()) return [];
+    const input = [...box?.querySelectorAll(`[name="${name}"]`) ?? []].filter((e) => e.type !== 'hidden' && e.checkVisibility())[0];
+    if (!input) return [];
     return [[name, { type: input.type, value: input.type === 'checkbox' ? input.checked : input.value, required: input.required, said: box.querySelector('.fault')?.textContent.trim() ?? '' }]];
   });
 }
