@@ -35,6 +35,9 @@ func (f *Form) widget(l *logic, field *sdk.Field) object {
 	if field.Secret {
 		one.set("ui:autocomplete", "new-password")
 	}
+	if field.Secret && field.Kind == sdk.Number {
+		one.set("ui:options", object{{"inputType", "password"}}) // texts have a format that says so
+	}
 	if field.Many && field.Kind == sdk.Choice && field.Suggest == nil {
 		one.set("ui:widget", "checkboxes") // a list of many loses what was chosen at a plain click
 	}

@@ -86,7 +86,7 @@ export class Person {
   // typesBlindly demands that what is typed into these fields is not seen.
   async typesBlindly(...names) {
     const seen = await this.surface.look();
-    for (const name of names) assert.equal(seen[name].type, 'password', name);
+    for (const name of names.filter((n) => !this.surface.tells?.includes(n))) assert.equal(seen[name].type, 'password', name);
   }
 }
 

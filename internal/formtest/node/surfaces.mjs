@@ -91,6 +91,7 @@ export class RJSF extends Library {
 // the page, hidden; so does every other variant of a field.
 export class JSONForms extends Library {
   adds = true; // to a list of choices, rather than to choose all anew
+  tells = ['pin']; // its renderer of numbers hides none
   static delay = 400; // what is typed counts after 300 ms
 
   // control marks the visible control of a field, and returns where it is.

@@ -17,7 +17,7 @@ const without = (answers, ...names) => Object.fromEntries(Object.entries(answers
 const parts = {
   'a key, and back to a password': async (ann) => {
     await ann.sees(...first);
-    await ann.typesBlindly('clientSecret', 'password');
+    await ann.typesBlindly('clientSecret', 'password', 'pin');
     await ann.isRefused('clientId', 'clientSecret', 'baseUrl', 'password');
     await ann.fill({ ...needed, method: 'key' });
     await ann.seesNow(['key'], ['password', 'passphrase']);
