@@ -7,6 +7,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/sdk"
 )
 
 // Keys.
@@ -290,4 +293,40 @@ func TestNothingIsWrittenIntoTheForm(t *testing.T) {
 	if !ok || !strings.Contains(form, "\x1b[?25h") || strings.Contains(after, "\x1b[?25l") {
 		t.Errorf("the key was announced while the form was drawn: %q", written)
 	}
+}
+
+// What the application answers is not asked; the rest is.
+func TestFormAsksWhatTheApplicationDoesNot(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	p := &program{in: os.Stdin, out: io.Discard, err: io.Discard, settings: settings{data: data,
+		store: filepath.Join(data, "credhost.db"), key: filepath.Join(data, "credhost.key"), lock: filepath.Join(plugins.data, "credhost.lock"),
+		plugins: list{plugins.others}, workspace: "default", logLevel: levels["off"]}}
+	o, err := p.open(t.Context(), making)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := o.ws.Applications().Create(t.Context(), host.New{Type: "homed", Values: sdk.Values{"clientId": "us", "clientSecret": "CANARY"}})
+	if err := errors.Join(err, o.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := world{data: data}.sitDown(t, "create", "homed", "--application", app)
+	s.Shows("enter next")
+	s.Hides("Client ID", "Client secret")
+	s.Type("acme" + enter)
+	s.Shows("enter save")
+	s.Type(enter)
+	s.exits(0)
+	if c := s.shown(); c.Application != app {
+		t.Errorf("the application is %q, not %q", c.Application, app)
+	}
+
+	// Nor when it is edited.
+	s = world{data: data}.sitDown(t, "edit", s.shown().ID)
+	s.Shows("> acme")
+	s.Hides("Client ID", "Client secret")
+	s.Type(clearLine + "other" + enter)
+	s.Shows("enter save")
+	s.Type(enter)
+	s.exits(0)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/credhost/credhost/internal/screen"
 )
@@ -62,6 +63,8 @@ func (w world) sitDown(t *testing.T, args ...string) *seat {
 // was, and has shown no secret.
 func (s *seat) exits(code int) {
 	s.t.Helper()
+	late := time.AfterFunc(30*time.Second, func() { s.cmd.Process.Kill() })
+	defer late.Stop()
 	s.cmd.Wait()
 	if got := s.cmd.ProcessState.ExitCode(); got != code {
 		s.t.Fatalf("the exit code is %d, not %d\n%s", got, code, s.Seen())

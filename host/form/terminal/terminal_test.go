@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -66,10 +67,20 @@ func ask(t *testing.T, cfg form.Config, o terminal.Options) *asking {
 	return a
 }
 
+// ends waits for the form to end.
+func (a *asking) ends() {
+	a.t.Helper()
+	select {
+	case <-a.done:
+	case <-time.After(20 * time.Second):
+		a.t.Fatalf("after 20 s it has not ended\n%s", a.Seen())
+	}
+}
+
 // saves waits for the form to be saved with answers.
 func (a *asking) saves(want sdk.Values) {
 	a.t.Helper()
-	<-a.done
+	a.ends()
 	if a.err != nil {
 		a.t.Fatalf("%v\n%s", a.err, a.Seen())
 	}
@@ -85,7 +96,7 @@ func (a *asking) saves(want sdk.Values) {
 // fails waits for the form to end with an error.
 func (a *asking) fails(want error) {
 	a.t.Helper()
-	<-a.done
+	a.ends()
 	if !errors.Is(a.err, want) || a.answers != nil {
 		a.t.Errorf("it ended with %v and %d answers, not with %v", a.err, len(a.answers), want)
 	}
@@ -269,7 +280,7 @@ func TestPasting(t *testing.T) {
 	a.Paste("{\n  \"a\": 1\n}\n")
 	a.Type(enter)
 	a.Shows("  PEM\n")
-	a.Paste("CANARY\n\tmore\n")
+	a.Paste("CANARY\n\tCANARY")
 	a.Shows("lines: 2")
 	a.Type(tab)
 	a.Shows("  Note\n")
@@ -278,8 +289,8 @@ func TestPasting(t *testing.T) {
 	a.Type(tab)
 	a.Shows("enter save")
 	a.Type(enter)
-	<-a.done
-	for name, want := range map[string]string{"key": "CANARY", "pem": "CANARY\n\tmore\n", "note": many} {
+	a.ends()
+	for name, want := range map[string]string{"key": "CANARY", "pem": "CANARY\n\tCANARY", "note": many} {
 		if a.answers[name] != want {
 			t.Errorf("%s is %q", name, a.answers[name])
 		}
@@ -457,7 +468,9 @@ func TestNothingIsReadAfterTheForm(t *testing.T) {
 		a.Type(end)
 		a.fails(terminal.ErrInterrupted)
 		a.Type("next\n")
-		if line, err := terminal.ReadLine(t.Context(), a.TTY); line != "next" || err != nil {
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stop()
+		if line, err := terminal.ReadLine(ctx, a.TTY); line != "next" || err != nil {
 			t.Errorf("the next line is %q, %v", line, err)
 		}
 	}
