@@ -34,6 +34,7 @@ func (c *credential) patch(ctx context.Context, p Patch) error {
 	if err := c.complete(ctx, values, references); err != nil {
 		return err
 	}
+	c.narrow(origins.Grant)
 	if opens(c.Origins.Answers, origins.Answers) || opens(c.Origins.Grant, origins.Grant) {
 		if err := c.freshSecrets(c.typ.Schema, p); err != nil {
 			return err
@@ -208,6 +209,7 @@ func (c *credential) carryOver(ctx context.Context) error {
 		c.Values, c.Origins = values, frozen
 		return nil
 	}
+	c.narrow(frozen.Grant)
 	if opens(c.Origins.Answers, frozen.Answers) || opens(c.Origins.Grant, frozen.Grant) {
 		c.Origins = frozen
 		c.upgrade = sdk.Errorf(sdk.Invalid, "a newer version of the plugin sends secrets to other addresses: save the credential again, with its secrets, to approve")

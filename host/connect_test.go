@@ -4,8 +4,10 @@ package host_test
 
 import (
 	"errors"
+	"github.com/credhost/credhost/internal/testplugin"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,6 +65,25 @@ func TestForeignCallbacks(t *testing.T) {
 		t.Errorf("%d codes were sent to the service", n)
 	}
 	h.connect(id) // and the honest one still works
+}
+
+// The hosts that the first grant names stay, through edits that decide no
+// destination: these open nothing, so they ask for no secret.
+func TestEditKeepsWhatTheFirstGrantNamed(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	id := h.create("homed", nil)
+	h.connect(id)
+	name := "renamed"
+	for _, patch := range []host.Patch{{Name: &name}, {Values: sdk.Values{"purpose": "another"}}} {
+		if err := h.Update(t.Context(), id, patch); err != nil {
+			t.Errorf("%+v: %v", patch, err)
+		}
+		c, err := h.Show(t.Context(), id)
+		if err != nil || !slices.Equal(c.Origins.Grant, []string{testplugin.HomedInstance}) {
+			t.Errorf("after %+v the grant may go to %v, %v", patch, c.Origins.Grant, err)
+		}
+	}
 }
 
 func TestFinishOnce(t *testing.T) {

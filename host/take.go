@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,15 +43,15 @@ func (c *credential) dropGrant() {
 }
 
 // narrow replaces a pattern, such as https://*.example.com, by the hosts under
-// it that the first grant names: a service that says where it lives says so
-// once.
+// it that are named, unless it is named itself. The first grant does so: a
+// service that says where it lives says so once. Edits keep to it.
 func (c *credential) narrow(named []string) {
 	if len(named) == 0 {
 		return
 	}
 	var exact []string
 	for _, o := range c.Origins.Grant {
-		if !strings.Contains(o, "://*.") {
+		if !strings.Contains(o, "://*.") || slices.Contains(named, o) {
 			exact = append(exact, o)
 			continue
 		}
