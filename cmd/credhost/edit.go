@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,7 +91,7 @@ func (p *program) editAll(ctx context.Context, o *opened, t host.Type, view host
 		return err
 	}
 	err = p.ask(ctx, f, terminal.Options{}, func(ctx context.Context, answers sdk.Values) error {
-		return o.ws.Update(ctx, view.ID, host.Patch{Values: answers, Whole: true})
+		return update(ctx, o, view, host.Patch{Values: answers, Whole: true})
 	})
 	if err != nil {
 		return translated(f, err)
@@ -105,7 +106,7 @@ func (p *program) edit(ctx context.Context, o *opened, t host.Type, view host.Cr
 	if err != nil {
 		return err
 	}
-	err = o.ws.Update(ctx, view.ID, patch)
+	err = update(ctx, o, view, patch)
 	if _, there := p.person(); there && missingOnly(err) {
 		given, faults := patch.Values, f.Faults(err)
 		var only []string
@@ -115,13 +116,27 @@ func (p *program) edit(ctx context.Context, o *opened, t host.Type, view host.Cr
 		err = p.ask(ctx, f, terminal.Options{Given: given, Only: only, Faults: faults}, func(ctx context.Context, answers sdk.Values) error {
 			patch.Values = maps.Clone(given)
 			maps.Copy(patch.Values, answers)
-			return o.ws.Update(ctx, view.ID, patch)
+			return update(ctx, o, view, patch)
 		})
 	}
 	if err != nil {
 		return translated(f, err)
 	}
 	return p.edited(ctx, o, view.ID)
+}
+
+// update changes a credential. A draft is one no more once nothing is missing.
+func update(ctx context.Context, o *opened, view host.Credential, patch host.Patch) error {
+	if view.Status != host.StatusDraft {
+		return o.ws.Update(ctx, view.ID, patch)
+	}
+	final, draft := patch, false
+	final.Draft = &draft
+	err := o.ws.Update(ctx, view.ID, final)
+	if missingOnly(err) {
+		err = o.ws.Update(ctx, view.ID, patch)
+	}
+	return err
 }
 
 // edited says what became of a credential.
@@ -144,5 +159,31 @@ func (p *program) formOfCredential(ctx context.Context, o *opened, t host.Type, 
 		}
 		cfg.Given = app.Answers
 	}
+	if _, there := p.person(); there {
+		cfg.Suggestions = p.suggestions(ctx, o, t, view)
+	}
 	return form.New(cfg), nil
+}
+
+// suggestTime is how long a person waits for what the service suggests.
+const suggestTime = 10 * time.Second
+
+// suggestions asks the service what it offers to choose from, for a form. What
+// it does not say is typed: so an error is no more than a note.
+func (p *program) suggestions(ctx context.Context, o *opened, t host.Type, view host.Credential) map[string][]sdk.Option {
+	ctx, cancel := context.WithTimeout(ctx, suggestTime)
+	defer cancel()
+	offered := map[string][]sdk.Option{}
+	for _, f := range t.Schema.Fields {
+		if f.Suggest == nil || !t.Can.Suggest {
+			continue
+		}
+		options, err := o.ws.Suggest(ctx, view.ID, f.Name, "")
+		if err != nil {
+			p.note("there is nothing to choose from for %s: %s", f.Name, plain(err))
+			continue
+		}
+		offered[f.Name] = options
+	}
+	return offered
 }

@@ -293,6 +293,24 @@ func (f *Form) suggested(v variant) []*sdk.Option {
 	return offered
 }
 
+// Offers returns what there is to choose from in a field: its options, and what
+// the service suggests besides. Options may have conditions: see Holds.
+func (f *Form) Offers(name string) []sdk.Option {
+	field := f.lookup(name)
+	if field == nil {
+		return nil
+	}
+	options := make([]*sdk.Option, len(field.Options))
+	for i := range options {
+		options[i] = &field.Options[i]
+	}
+	var all []sdk.Option
+	for _, o := range f.suggested(variant{field: field, options: options}) {
+		all = append(all, *o)
+	}
+	return all
+}
+
 // native returns an answer as native JSON, as a form holds it: a JSON document
 // as its text, and pairs as a list.
 func (f *Form) native(field *sdk.Field, answer string) any {

@@ -37,7 +37,7 @@ type verdict struct {
 }
 
 func newQuestions(f *form.Form, o Options) *questions {
-	q := &questions{f: f, schema: shown(f.Schema()), given: sdk.Values{}, skipped: map[string]bool{},
+	q := &questions{f: f, schema: shown(f.Schema(), f.Offers), given: sdk.Values{}, skipped: map[string]bool{},
 		answers: sdk.Values{}, typed: map[string]string{}, broken: map[string]string{}, refused: map[string]form.Fault{}}
 	maps.Copy(q.given, o.Given)
 	for name, v := range f.Stored() {
@@ -54,7 +54,7 @@ func newQuestions(f *form.Form, o Options) *questions {
 }
 
 // shown returns s without what a terminal would obey instead of showing it.
-func shown(s sdk.Schema) sdk.Schema {
+func shown(s sdk.Schema, offers func(name string) []sdk.Option) sdk.Schema {
 	s.Title = printable(s.Title)
 	s.Fields = slices.Clone(s.Fields)
 	for i := range s.Fields {
@@ -63,7 +63,7 @@ func shown(s sdk.Schema) sdk.Schema {
 		if f.Title == "" {
 			f.Title = f.Name
 		}
-		f.Options = slices.Clone(f.Options)
+		f.Options = offers(f.Name)
 		for j := range f.Options {
 			o := &f.Options[j]
 			o.Title, o.Help = printable(o.Title), printable(o.Help)

@@ -82,6 +82,7 @@ func (m *screen) ask(ctx context.Context) (sdk.Values, error) {
 		return nil, err
 	}
 	defer keys.end()
+	os.Unsetenv("TEA_TRACE") // or the library would write what is typed to a file
 	p := tea.NewProgram(m, tea.WithInput(keys), tea.WithOutput(m.out), tea.WithoutSignalHandler())
 	defer context.AfterFunc(ctx, func() { p.Send(leave{ctx.Err()}) })()
 	_, err = p.Run()
