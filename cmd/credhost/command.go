@@ -29,6 +29,15 @@ func (p *program) run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends a run that does not end by itself
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		// A window that is closed may say so more than once, before a read of it
+		// fails and after: until the run is over none of that kills it.
+		closed := make(chan os.Signal, 1)
+		signal.Notify(closed, syscall.SIGHUP)
+		go func() { <-closed; cancel() }()
+	}
 
 	root := p.root()
 	root.SetArgs(args)

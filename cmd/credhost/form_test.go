@@ -159,7 +159,7 @@ func TestFormWhoseWindowIsClosed(t *testing.T) {
 		s.HangUp()
 		s.cmd.Wait()
 		if code := s.cmd.ProcessState.ExitCode(); code != codeInterrupted.exit && code != codeDeclined.exit {
-			t.Errorf("%v: the exit code is %d", w.env, code)
+			t.Errorf("%v: the exit code is %d: %v", w.env, code, s.cmd.ProcessState)
 		}
 		s.madeNothing()
 	}
