@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -162,7 +161,7 @@ func (w *Workspace) approval(ctx context.Context, c *credential, cb sdk.Callback
 	if err != nil {
 		return sdk.Approval{}, err
 	}
-	a, err := p.(sdk.Connector).Connect(egress.WithPolicy(ctx, egress.Policy{Origins: c.Origins.Answers}), in, cb)
+	a, err := p.(sdk.Connector).Connect(c.allow(ctx, c.Origins.Answers), in, cb)
 	if err != nil {
 		return sdk.Approval{}, err
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -95,7 +94,7 @@ func (w *Workspace) exchange(ctx context.Context, f flow, query url.Values) (don
 			return errFlow
 		}
 		cb := f.callback(query)
-		g, err := p.(sdk.Connector).Exchange(egress.WithPolicy(ctx, egress.Policy{Origins: c.Origins.Answers}), in, cb)
+		g, err := p.(sdk.Connector).Exchange(c.allow(ctx, c.Origins.Answers), in, cb)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -219,7 +218,7 @@ func (c *credential) renew(ctx context.Context, n need) error {
 		return err
 	}
 	in.Refused = n.refusal
-	g, err := p.Grant(egress.WithPolicy(ctx, egress.Policy{Origins: c.Origins.Answers}), in)
+	g, err := p.Grant(c.allow(ctx, c.Origins.Answers), in)
 	if err == nil {
 		return c.take(g)
 	}

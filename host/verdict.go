@@ -5,6 +5,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/credhost/credhost/host/egress"
@@ -122,8 +123,12 @@ func (w *Workspace) ask(ctx context.Context, id string, l *live) error {
 // reach returns ctx with leave to reach all that the credential may: where
 // its answers may go and where its grant may.
 func (c *credential) reach(ctx context.Context) context.Context {
-	all := append(append([]string(nil), c.Origins.Answers...), c.Origins.Grant...)
-	return egress.WithPolicy(ctx, egress.Policy{Origins: all})
+	return c.allow(ctx, slices.Concat(c.Origins.Answers, c.Origins.Grant))
+}
+
+// allow returns ctx with leave to reach these origins of the credential's.
+func (c *credential) allow(ctx context.Context, origins []string) context.Context {
+	return egress.WithPolicy(ctx, egress.Policy{Origins: origins})
 }
 
 // verdict says what err means for the credential; an error that is not about
