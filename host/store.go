@@ -9,8 +9,8 @@ import (
 )
 
 // A Record is what a [Store] keeps: ciphertext, and the few columns that are
-// needed to find it. All columns but Updated are part of the associated data
-// of what is sealed, so that a record opens nowhere else and an old one put
+// needed to find it. All columns but Updated and Due are part of the associated
+// data of what is sealed, so that a record opens nowhere else and an old one put
 // back is noticed.
 type Record struct {
 	Workspace string
@@ -27,8 +27,17 @@ type Record struct {
 	// for the zero time.
 	Created, Updated time.Time
 
+	// Due is when a host should look at the record without being asked, to warn
+	// before its grant dies, say; zero: never. It comes back as Created does.
+	// It is a hint, and not bound to what is sealed.
+	Due time.Time
+
 	// Sealed is all the rest.
 	Sealed []byte
+
+	// Intent is what the holder of a lease has noted with [Store.Note], sealed;
+	// nil: nothing. Only Get returns it. Create and Save take no notice of it.
+	Intent []byte
 }
 
 // A Kind says what a record is.
@@ -81,8 +90,9 @@ type Change struct {
 //
 // A lease keeps two hosts from spending the same refresh token; the check of
 // the generation keeps a slow one from overwriting what came after; the check
-// of the epoch keeps a host whose lease has lapsed from saving at all. None
-// suffices without the others.
+// of the epoch keeps a host whose lease has lapsed from saving at all; what is
+// noted tells the next one what became of the token. None suffices without the
+// others.
 //
 // What a method has acknowledged survives kill -9 of the process and the loss
 // of power. Methods must be safe for concurrent use, must return when ctx
@@ -99,6 +109,11 @@ type Store interface {
 	// List returns the records that q asks for, at most q.Limit.
 	List(ctx context.Context, q Query) ([]Record, error)
 
+	// Due returns the records of all workspaces whose Due is neither zero nor
+	// after until, at most limit, the earliest first. They come without their
+	// Sealed.
+	Due(ctx context.Context, until time.Time, limit int) ([]Record, error)
+
 	// Create stores a new record, whose Generation must be 1. It reports
 	// ErrConflict if there is one with its workspace and ID.
 	Create(ctx context.Context, r Record) error
@@ -106,11 +121,12 @@ type Store interface {
 	// Save replaces a record whose Generation is r.Generation-1. Otherwise it
 	// reports ErrConflict, or ErrNotFound if there is none. If lease is not
 	// nil, it also reports ErrConflict unless the lease is the record's
-	// newest and has not ended, and ends it: both in one step. A nil lease
-	// leaves another's as it is.
+	// newest and has not ended, and ends it, and forgets the record's Intent:
+	// all in one step. A nil lease leaves another's, and the Intent, as they
+	// are.
 	Save(ctx context.Context, r Record, lease *Lease) error
 
-	// Delete removes a record for good, its lease with it. Of two concurrent
+	// Delete removes a record for good, its lease and its Intent with it. Of two concurrent
 	// calls exactly one succeeds; the other reports ErrNotFound.
 	Delete(ctx context.Context, workspace, id string) error
 
@@ -118,6 +134,18 @@ type Store interface {
 	// reports ErrLeased while another's lease, or one of owner's own, lasts.
 	// The clock may count whole milliseconds.
 	Lease(ctx context.Context, workspace, id, owner string, ttl time.Duration) (Lease, error)
+
+	// Extend lets a lease last for ttl from now. It reports ErrConflict unless
+	// the lease is the record's newest and has not ended, and ErrNotFound if
+	// there is no such record.
+	Extend(ctx context.Context, l Lease, ttl time.Duration) error
+
+	// Note writes down beside a record what the holder of its lease is about to
+	// do, or has learnt, in the place of what was noted before; nil: nothing.
+	// It reports ErrConflict and ErrNotFound as Extend does. What is noted
+	// outlives the lease, until a Save with a lease or a Delete; it is no
+	// change of the record.
+	Note(ctx context.Context, l Lease, intent []byte) error
 
 	// Unlease ends a lease without saving. A lease that has ended, or that
 	// another has taken since, is left alone, without an error.

@@ -7,6 +7,7 @@ package memstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -40,6 +41,9 @@ type entry struct {
 	until time.Time // the lease's end; zero: there is none
 }
 
+// holds reports whether l is the record's newest lease and has not ended.
+func (e *entry) holds(l host.Lease, now time.Time) bool { return e.lease == l && now.Before(e.until) }
+
 // New returns an empty store with the clock of this machine.
 func New() *Store { return &Store{} }
 
@@ -54,7 +58,9 @@ func (s *Store) Get(ctx context.Context, workspace, id string) (host.Record, err
 	if e == nil {
 		return host.Record{}, host.ErrNotFound
 	}
-	return clone(e.Record), nil
+	r := clone(e.Record)
+	r.Intent = bytes.Clone(e.Intent)
+	return r, nil
 }
 
 // List returns records, as [host.Store] says.
@@ -89,6 +95,28 @@ func matches(q host.Query, r host.Record) bool {
 	return r.Kind == q.Kind &&
 		(q.Type == "" || r.Type == q.Type) &&
 		(q.Before.IsZero() || r.Updated.Before(q.Before))
+}
+
+// Due returns the records that are due, as [host.Store] says. It looks at all
+// of them.
+func (s *Store) Due(ctx context.Context, until time.Time, limit int) ([]host.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var due []host.Record
+	for _, e := range s.records {
+		if !e.Due.IsZero() && !e.Due.After(until) {
+			r := e.Record
+			r.Sealed = nil
+			due = append(due, clone(r))
+		}
+	}
+	slices.SortFunc(due, func(a, b host.Record) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.ID, b.ID))
+	})
+	return due[:min(len(due), max(limit, 0))], nil
 }
 
 // Create stores a new record, as [host.Store] says.
@@ -130,12 +158,15 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 		return host.ErrNotFound
 	case e.Generation != r.Generation-1:
 		return host.ErrConflict
-	case lease != nil && (*lease != e.lease || !s.now().Before(e.until)):
+	case lease != nil && !e.holds(*lease, s.now()):
 		return host.ErrConflict
 	}
+	intent := e.Intent
 	e.Record = clone(r)
 	if lease != nil {
 		e.until = time.Time{}
+	} else {
+		e.Intent = intent
 	}
 	s.log.add(k, r.Generation)
 	return nil
@@ -185,6 +216,34 @@ func (s *Store) Lease(ctx context.Context, workspace, id, owner string, ttl time
 	return e.lease, nil
 }
 
+// Extend lets a lease last longer, as [host.Store] says.
+func (s *Store) Extend(ctx context.Context, l host.Lease, ttl time.Duration) error {
+	return s.held(ctx, l, func(e *entry) { e.until = s.now().Add(ttl) })
+}
+
+// Note writes down what a lease is used for, as [host.Store] says.
+func (s *Store) Note(ctx context.Context, l host.Lease, intent []byte) error {
+	return s.held(ctx, l, func(e *entry) { e.Intent = bytes.Clone(intent) })
+}
+
+// held calls f with the entry that l is the lease of.
+func (s *Store) held(ctx context.Context, l host.Lease, f func(*entry)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.records[key{l.Workspace, l.ID}]
+	switch {
+	case e == nil:
+		return host.ErrNotFound
+	case !e.holds(l, s.now()):
+		return host.ErrConflict
+	}
+	f(e)
+	return nil
+}
+
 // Unlease ends a lease, as [host.Store] says.
 func (s *Store) Unlease(ctx context.Context, l host.Lease) error {
 	if err := ctx.Err(); err != nil {
@@ -218,9 +277,9 @@ func (s *Store) now() time.Time {
 	return s.Now()
 }
 
-// clone returns a record that shares no memory with r.
+// clone returns a record that shares no memory with r, without its Intent.
 func clone(r host.Record) host.Record {
-	r.Sealed = bytes.Clone(r.Sealed)
-	r.Created, r.Updated = r.Created.Round(0).UTC(), r.Updated.Round(0).UTC()
+	r.Sealed, r.Intent = bytes.Clone(r.Sealed), nil
+	r.Created, r.Updated, r.Due = r.Created.Round(0).UTC(), r.Updated.Round(0).UTC(), r.Due.Round(0).UTC()
 	return r
 }

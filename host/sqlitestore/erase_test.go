@@ -93,7 +93,7 @@ func left(t *testing.T, s *Store, records map[int]host.Record) (lines []string) 
 func TestDeleteErases(t *testing.T) {
 	s := newStore(t)
 	seed := rand.Uint64()
-	c := churn{s, rand.New(rand.NewPCG(seed, 0)), make(map[int]host.Record)}
+	c := churn{s, rand.New(rand.NewPCG(seed, 0)), make(map[int]host.Record), make(map[int]host.Record)}
 	for round := range 4 {
 		for range 300 {
 			c.step(t)
@@ -102,18 +102,22 @@ func TestDeleteErases(t *testing.T) {
 			c.delete(t, i)
 			break
 		}
-		if lines := left(t, s, c.records); len(lines) > 0 {
+		kept := maps.Clone(c.records)
+		maps.Copy(kept, c.intents)
+		if lines := left(t, s, kept); len(lines) > 0 {
 			t.Fatalf("seed %d, round %d: %d canaries are left, the first are\n%s",
 				seed, round, len(lines), strings.Join(lines[:min(9, len(lines))], "\n"))
 		}
 	}
 }
 
-// A churn makes, changes and deletes records of all sizes, at random.
+// A churn makes, changes and deletes records and intents of all sizes, at
+// random.
 type churn struct {
 	*Store
 	*rand.Rand
 	records map[int]host.Record
+	intents map[int]host.Record // :: 50,000 and the record's number → one whose Sealed is the intent
 }
 
 func (c churn) step(t *testing.T) {
@@ -125,10 +129,12 @@ func (c churn) step(t *testing.T) {
 	case !ok:
 		r = newCanary(i, size)
 		err = c.Create(t.Context(), r)
+	case c.IntN(2) > 0:
+		err = c.note(t, i, size)
 	case c.IntN(3) > 0:
 		r.Generation++
 		r = withCanaries(r, size)
-		err = c.Save(t.Context(), r, nil)
+		err = c.Save(t.Context(), r, c.lease(t, i))
 	default:
 		c.delete(t, i)
 		return
@@ -139,10 +145,53 @@ func (c churn) step(t *testing.T) {
 	c.records[i] = r
 }
 
+// note notes or clears an intent.
+func (c churn) note(t *testing.T, i, size int) error {
+	t.Helper()
+	l, err := c.Lease(t.Context(), "acme", c.records[i].ID, "me", time.Hour)
+	if err != nil {
+		return err
+	}
+	for n := range 1 + c.IntN(3) {
+		in, ok := c.intents[50_000+i]
+		if !ok {
+			in = newCanary(50_000+i, 0)
+			in.Generation = uint64(c.IntN(900))
+		}
+		in.Generation++
+		in = withCanaries(in, size+n)
+		if c.IntN(4) == 0 {
+			in.Sealed = nil
+			delete(c.intents, 50_000+i)
+		} else {
+			c.intents[50_000+i] = in
+		}
+		if err := c.Note(t.Context(), l, in.Sealed); err != nil {
+			return err
+		}
+	}
+	return c.Unlease(t.Context(), l)
+}
+
+// lease returns a lease, which makes the next Save forget the intent, or nil.
+func (c churn) lease(t *testing.T, i int) *host.Lease {
+	t.Helper()
+	if c.IntN(2) == 0 {
+		return nil
+	}
+	l, err := c.Lease(t.Context(), "acme", c.records[i].ID, "me", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(c.intents, 50_000+i)
+	return &l
+}
+
 func (c churn) delete(t *testing.T, i int) {
 	t.Helper()
 	if err := c.Delete(t.Context(), c.records[i].Workspace, c.records[i].ID); err != nil {
 		t.Fatal(err)
 	}
 	delete(c.records, i)
+	delete(c.intents, 50_000+i)
 }

@@ -179,6 +179,64 @@ func TestNewerFilesAreRefused(t *testing.T) {
 	}
 }
 
+// A file of the first version keeps its records, which are never due, and a
+// lease that is held.
+func TestUpgradeFromTheFirstVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credhost.db")
+	old := killRecord("a", 1)
+	execute(t, path, fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL; ", pageSize)+migrations()[0]+fmt.Sprintf(`
+		PRAGMA application_id = %d;
+		PRAGMA user_version = 1;
+		INSERT INTO records (record, workspace, id, kind, type, name, generation, created, updated, size, seq, lease_owner, lease_epoch, lease_until)
+		VALUES (1, 'acme', 'a', 'credential', 'halopsa', '', 1, %d, 0, %d, 2, 'me', 3, 9000000000000);
+		INSERT INTO sealed VALUES (1, x'%x');
+		UPDATE sequence SET last = 3`, applicationID, int64(zeroTime), len(old.Sealed), pad(old.Sealed, pageSize)))
+
+	s := openStore(t, Config{Path: path})
+	old.Updated = time.Unix(0, 0).UTC()
+	if diff := cmp.Diff(old, get(t, s, "a")); diff != "" {
+		t.Fatalf("the record (-want +got):\n%s", diff)
+	}
+	if due, err := s.Due(t.Context(), time.Now(), 9); err != nil || len(due) > 0 {
+		t.Errorf("due are %v, %v", due, err)
+	}
+	l := host.Lease{Workspace: "acme", ID: "a", Owner: "me", Epoch: 3}
+	if err := s.Note(t.Context(), l, []byte("what it is for")); err != nil {
+		t.Fatal(err)
+	}
+	r := killRecord("a", 2)
+	r.Due = time.Unix(5, 0).UTC()
+	if err := s.Save(t.Context(), r, nil); err != nil {
+		t.Fatal(err)
+	}
+	if r = get(t, s, "a"); !r.Due.Equal(time.Unix(5, 0)) || string(r.Intent) != "what it is for" {
+		t.Errorf("saved was %+v", r)
+	}
+	if due, err := s.Due(t.Context(), time.Now(), 9); err != nil || len(due) != 1 {
+		t.Errorf("due are %v, %v", due, err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is due is found by an index of what is due, in its order.
+func TestDueIsFoundByItsIndex(t *testing.T) {
+	s := newStore(t)
+	rows, err := s.readers.Query("EXPLAIN QUERY PLAN "+listDue, 0, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := collect(rows, func(row interface{ Scan(...any) error }) (step string, err error) {
+		var id, parent, unused int
+		err = row.Scan(&id, &parent, &unused, &step)
+		return step, err
+	})
+	if text := strings.Join(plan, "\n"); err != nil || !strings.Contains(text, "USING INDEX records_by_due") || strings.Contains(text, "TEMP B-TREE") {
+		t.Errorf("the plan is %q, %v", text, err)
+	}
+}
+
 // An upgrade that fails, or is killed, is as if it had not begun.
 func TestUpgradeIsWholeOrNot(t *testing.T) {
 	s := newStore(t)

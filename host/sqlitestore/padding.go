@@ -2,6 +2,8 @@
 
 package sqlitestore
 
+import "fmt"
+
 // SQLite overwrites what is deleted, if secure_delete is on, but not all
 // copies of it: when it moves rows between the pages of a table, what a page
 // held before may stay in its unused middle, and outlive the row by far.
@@ -17,8 +19,8 @@ package sqlitestore
 // the zeros few.
 const pageSize = 1024
 
-// pad returns zeros and then sealed, as a row of the table sealed has it in a
-// file whose pages have the given size.
+// pad returns zeros and then sealed, as a row of the tables sealed and intents
+// has it in a file whose pages have the given size.
 func pad(sealed []byte, page int) []byte {
 	inPage := (page-12)*32/255 - 23 // of a row that fills its overflow pages to the last byte
 	overflow := page - 4
@@ -30,6 +32,14 @@ func pad(sealed []byte, page int) []byte {
 			return data
 		}
 	}
+}
+
+// unpad returns the last size bytes of what pad has made.
+func unpad(data []byte, size int) ([]byte, error) {
+	if size < 0 || size > len(data) {
+		return nil, fmt.Errorf("%w: a record of %d bytes says that it has %d", errDamaged, len(data), size)
+	}
+	return data[len(data)-size:], nil
 }
 
 // blobSize returns how long the blob of a row of the given size is. Before it,

@@ -15,36 +15,44 @@ import (
 
 // The statements of both pools; prepare parses them.
 var (
-	reads  = []string{getRecord, listRecords, listChanges, position}
+	reads  = []string{getRecord, listRecords, listDue, listChanges, position}
 	writes = []string{
 		nextNumber, recordExists, version,
 		createRecord, createSealed, saveRecord, saveSealed, deleteRecord, deleteSealed, recordDeletion, forgetDeletions, recordForgotten,
-		takeLease, endLease,
+		takeLease, extendLease, endLease, noteIntent, saveIntent, deleteIntent,
 	}
 )
 
 const (
-	columns = `workspace, id, kind, type, name, generation, created, updated, size`
+	finding = `workspace, id, kind, type, name, generation, created, updated, due`
+	columns = finding + `, size`
 
-	getRecord = `SELECT ` + columns + `, data FROM records JOIN sealed USING (record)
+	getRecord = `SELECT ` + columns + `, sealed.data, intent, intents.data
+		FROM records JOIN sealed USING (record) LEFT JOIN intents USING (record)
 		WHERE workspace = $1 AND id = $2`
 
 	listRecords = `SELECT ` + columns + `, data FROM records JOIN sealed USING (record)
 		WHERE workspace = $1 AND kind = $2 AND id > $3 AND ($4 = '' OR type = $4) AND updated < $5
 		ORDER BY id LIMIT $6`
 
+	// What is not due has NULL there, which is in no index and not before until.
+	listDue = `SELECT ` + finding + `, 0, NULL FROM records
+		WHERE due <= $1
+		ORDER BY due, workspace, id LIMIT $2`
+
 	createRecord = `INSERT INTO records (` + columns + `, seq)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (workspace, id) DO NOTHING
 		RETURNING record`
 	createSealed = `INSERT INTO sealed (record, data) VALUES ($1, $2)`
 
-	// $11 says whether there is a lease to look at, and to end.
+	// $12 says whether there is a lease to look at, and to end.
 	saveRecord = `UPDATE records
-		SET kind = $3, type = $4, name = $5, generation = $6, created = $7, updated = $8, size = $9, seq = $10,
-			lease_until = CASE WHEN $11 THEN 0 ELSE lease_until END
+		SET kind = $3, type = $4, name = $5, generation = $6, created = $7, updated = $8, due = $9, size = $10, seq = $11,
+			lease_until = CASE WHEN $12 THEN 0 ELSE lease_until END,
+			intent = CASE WHEN $12 THEN NULL ELSE intent END
 		WHERE workspace = $1 AND id = $2 AND generation = $6 - 1
-			AND (NOT $11 OR lease_owner = $12 AND lease_epoch = $13 AND lease_until > ` + now + `)
+			AND (NOT $12 OR lease_owner = $13 AND lease_epoch = $14 AND lease_until > ` + now + `)
 		RETURNING record`
 	saveSealed = `UPDATE sealed SET data = $2 WHERE record = $1`
 
@@ -55,7 +63,7 @@ const (
 // Get returns a record, as [host.Store] says.
 func (s *Store) Get(ctx context.Context, workspace, id string) (r host.Record, err error) {
 	err = s.read(ctx, func(ctx context.Context) error {
-		r, err = scan(s.prepped[getRecord].QueryRowContext(ctx, workspace, id))
+		r, err = scanWhole(s.prepped[getRecord].QueryRowContext(ctx, workspace, id))
 		return notFound(err)
 	})
 	return r, err
@@ -81,6 +89,23 @@ func (s *Store) List(ctx context.Context, q host.Query) (page []host.Record, err
 		return err
 	})
 	return page, err
+}
+
+// Due returns the records that are due, as [host.Store] says.
+func (s *Store) Due(ctx context.Context, until time.Time, limit int) (due []host.Record, err error) {
+	last, err := nanoseconds(until)
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(ctx context.Context) error {
+		rows, err := s.prepped[listDue].QueryContext(ctx, last, max(limit, 0))
+		if err != nil {
+			return err
+		}
+		due, err = collect(rows, scan)
+		return err
+	})
+	return due, err
 }
 
 // Create stores a new record, as [host.Store] says.
@@ -131,6 +156,11 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 		if err != nil {
 			return err
 		}
+		if lease != nil {
+			if _, err := t.changed(ctx, deleteIntent, record); err != nil {
+				return err
+			}
+		}
 		_, err = t.changed(ctx, saveSealed, record, pad(r.Sealed, s.page))
 		return err
 	})
@@ -144,8 +174,10 @@ func (s *Store) Delete(ctx context.Context, workspace, id string) error {
 		if err != nil {
 			return notFound(err)
 		}
-		if _, err := t.changed(ctx, deleteSealed, record); err != nil {
-			return err
+		for _, query := range []string{deleteSealed, deleteIntent} {
+			if _, err := t.changed(ctx, query, record); err != nil {
+				return err
+			}
 		}
 		return t.recordDeletion(ctx, workspace, id)
 	})
@@ -167,24 +199,47 @@ func values(r host.Record) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	due, err := nanoseconds(r.Due)
+	if err != nil {
+		return nil, err
+	}
 	generation := int64(r.Generation) // the highest become negative, which no record has
-	return []any{r.Workspace, r.ID, string(r.Kind), r.Type, r.Name, generation, created, updated, len(r.Sealed)}, nil
+	return []any{
+		r.Workspace, r.ID, string(r.Kind), r.Type, r.Name, generation, created, updated,
+		sql.NullInt64{Int64: due, Valid: !r.Due.IsZero()}, len(r.Sealed),
+	}, nil
 }
 
 // scan reads the columns of a record.
-func scan(row interface{ Scan(...any) error }) (r host.Record, err error) {
+func scan(row interface{ Scan(...any) error }) (host.Record, error) { return scanWith(row) }
+
+// scanWith reads the columns of a record, and then more.
+func scanWith(row interface{ Scan(...any) error }, more ...any) (r host.Record, err error) {
 	var created, updated int64
+	var due sql.NullInt64
 	var size int
 	var data []byte
-	err = row.Scan(&r.Workspace, &r.ID, &r.Kind, &r.Type, &r.Name, &r.Generation, &created, &updated, &size, &data)
-	if err != nil {
+	into := []any{&r.Workspace, &r.ID, &r.Kind, &r.Type, &r.Name, &r.Generation, &created, &updated, &due, &size, &data}
+	if err = row.Scan(append(into, more...)...); err != nil {
 		return r, err
 	}
-	if size < 0 || size > len(data) {
-		return r, fmt.Errorf("%w: a record of %d bytes says that it has %d", errDamaged, len(data), size)
+	r.Created, r.Updated = instant(created), instant(updated)
+	if due.Valid {
+		r.Due = instant(due.Int64)
 	}
-	r.Created, r.Updated, r.Sealed = instant(created), instant(updated), data[len(data)-size:]
-	return r, nil
+	r.Sealed, err = unpad(data, size)
+	return r, err
+}
+
+// scanWhole reads a record with its intent.
+func scanWhole(row interface{ Scan(...any) error }) (host.Record, error) {
+	var size sql.NullInt64
+	var data []byte
+	r, err := scanWith(row, &size, &data)
+	if err == nil && size.Valid {
+		r.Intent, err = unpad(data, int(size.Int64))
+	}
+	return r, err
 }
 
 // collect reads all rows.

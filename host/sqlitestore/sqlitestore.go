@@ -36,13 +36,14 @@
 // overwritten with zeros and the log is truncated before [Store.Delete]
 // returns. If another process is reading at that very moment, the log is
 // truncated with the next call of Delete, [Store.Changes] or [Store.Close].
-// What a Save replaces is erased in the same way, at the latest then. Two
-// things remain: for two hours that there was a record of that workspace and
+// What a Save or a Note replaces is erased in the same way, at the latest then.
+// Two things remain: for two hours that there was a record of that workspace and
 // ID, so that every host learns of the deletion, and whatever a disk or a file
 // system keeps on its own of blocks that were overwritten or given back.
 //
 // The file does not shrink; the room of what is deleted is used again. A
-// record takes at most 1.3 KB beside what is sealed: padding.go says why.
+// record takes at most 1.3 KB beside what is sealed, and as much again while
+// something is noted beside it: padding.go says why.
 package sqlitestore
 
 import (
