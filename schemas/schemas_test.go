@@ -87,6 +87,9 @@ func TestBothRefuse(t *testing.T) {
 		"an empty title":           `{"name":"t","title":""}`,
 		"a title that is obeyed":   `{"name":"t","title":"\u001b[2J"}`,
 		"a negative version":       `{"name":"t","title":"T","version":-1}`,
+		"a reuse in the past":      `{"name":"t","title":"T","reuseSeconds":-1}`,
+		"a reuse of centuries":     `{"name":"t","title":"T","reuseSeconds":315360001}`,
+		"a reuse in parts":         `{"name":"t","title":"T","reuseSeconds":1.5}`,
 		"documentation by http":    `{"name":"t","title":"T","docsUrl":"http://example.com"}`,
 		"a language that is none":  `{"name":"t","title":"T","words":{"Deutsch":{}}}`,
 		"an origin with a path":    `{"name":"t","title":"T","origins":["https://example.com/x"]}`,
@@ -138,7 +141,7 @@ func TestUnknownMembers(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	var document struct {
-		Properties map[string]struct{ MaxItems, MaxLength float64 }
+		Properties map[string]struct{ MaxItems, MaxLength, Maximum float64 }
 		Defs       map[string]struct {
 			MaxLength  float64
 			Properties map[string]struct{ MaxItems, MaxLength float64 }
@@ -151,6 +154,7 @@ func TestLimits(t *testing.T) {
 		"fields":  {document.Properties["fields"].MaxItems, sdk.MaxFields},
 		"notices": {document.Properties["notices"].MaxItems, sdk.MaxFields},
 		"icon":    {document.Properties["icon"].MaxLength, sdk.MaxIcon},
+		"reuse":   {document.Properties["reuseSeconds"].Maximum, sdk.MaxReuse},
 		"options": {document.Defs["field"].Properties["options"].MaxItems, sdk.MaxOptions},
 		"pattern": {document.Defs["field"].Properties["pattern"].MaxLength, sdk.MaxText},
 		"line":    {document.Defs["line"].MaxLength, sdk.MaxText},

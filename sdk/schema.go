@@ -29,6 +29,32 @@ type Schema struct {
 	// approval in a browser. Nil: all of them.
 	ConnectWhen *Condition `json:"connectWhen,omitempty"`
 
+	// Issuer is what a Connector's service calls itself when it sends a person
+	// back (RFC 9207), with answers in braces: "https://{tenant}.example.com/".
+	// A host then refuses whoever comes back with another iss or with none. It
+	// is for a service that always sends it. See [Schema.ExpandIssuer].
+	Issuer string `json:"issuer,omitempty"`
+
+	// NoPKCE says that a Connector's service takes no PKCE (RFC 7636), so that
+	// a host sends people to a page without a challenge, which it refuses
+	// otherwise. It is shown to whoever trusts the plugin.
+	NoPKCE bool `json:"noPkce,omitempty"`
+
+	// RevokeReplaced says that a [Revoker]'s service ends only what it is
+	// shown, so that a host can revoke the grant that another has replaced.
+	// Services that end all that a client has from an account must leave it out.
+	RevokeReplaced bool `json:"revokeReplaced,omitempty"`
+
+	// ReuseSeconds is for how many seconds after a refresh token, or whatever
+	// else is in [Grant.State], was spent its service takes it again: a large
+	// number for one that does not rotate, a small one for one that forgives a
+	// lost answer (RFC 9700, section 4.14.2), zero if it never does. A host
+	// whose renewal brought no answer repeats it only within this time, since a
+	// service may revoke everything on a reuse; later, a person must connect
+	// again. It means nothing for grants without a State: they spend nothing.
+	// At most [MaxReuse].
+	ReuseSeconds int `json:"reuseSeconds,omitempty"`
+
 	Notices []Notice `json:"notices,omitempty"` // what to tell the person
 
 	// Words translates: Words["de"]["Client ID"] is the German for that title.

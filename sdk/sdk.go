@@ -154,6 +154,11 @@ type Grant struct {
 	Expiry    time.Time // when the service will no longer take it; zero: unknown
 	Reconnect time.Time // when only Connect will help; zero: unknown
 
+	// Idle is how long State is good for if it is not used, as some refresh
+	// tokens are; zero: unknown, or for good. The host renews before it is
+	// over, even a grant that nobody asks for, or warns.
+	Idle time.Duration
+
 	Account string            // whose it is, to show, and to compare after a reconnect
 	Facts   map[string]string // public things learnt, such as an instance's URL
 	Values  Values            // for release only: what a database driver needs, say

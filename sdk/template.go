@@ -4,6 +4,7 @@ package sdk
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -112,6 +113,44 @@ func fill(template string, answers Values) (string, error) {
 		return "", fault
 	}
 	return filled, nil
+}
+
+// ExpandIssuer returns s's Issuer with the answers in their places, or "" if
+// there is none or an answer is missing. What comes of it must be compared
+// character by character (RFC 9207, section 2.4), and must lie among the
+// credential's origins: an answer can make any URL of a template.
+func (s Schema) ExpandIssuer(answers Values) string {
+	for _, name := range TemplateFields(s.Issuer) {
+		if answers[name] == "" {
+			return ""
+		}
+	}
+	return placeholder.ReplaceAllStringFunc(s.Issuer, func(hole string) string {
+		return answers[hole[1:len(hole)-1]]
+	})
+}
+
+// checkIssuer reports what is wrong with s's Issuer.
+func (s Schema) checkIssuer() error {
+	for _, name := range TemplateFields(s.Issuer) {
+		f, ok := s.Field(name)
+		whole := strings.HasPrefix(s.Issuer, "{"+name+"}")
+		switch {
+		case !ok:
+			return fmt.Errorf("issuer: there is no field %q", printable(name))
+		case f.Secret || f.Many || whole != (f.Kind == URL):
+			return fmt.Errorf("issuer: field %q must be a URL that stands in front, or a line of text that is no secret", printable(name))
+		}
+	}
+	sample, _ := strings.CutPrefix(placeholder.ReplaceAllString(s.Issuer, "1"), "1")
+	if sample != s.Issuer && strings.HasPrefix(s.Issuer, "{") {
+		sample = "https://issuer.example" + sample
+	}
+	u, err := url.Parse(sample)
+	if err != nil || u.Scheme != "https" || OriginOf(u) == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(s.Issuer) > MaxText {
+		return fmt.Errorf("issuer must be an https URL without user, query and fragment")
+	}
+	return nil
 }
 
 // An OriginPart says what the answer to a field is in an origin.

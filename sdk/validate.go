@@ -18,10 +18,11 @@ import (
 const (
 	MaxFields  = 200
 	MaxOptions = 1000
-	MaxIcon    = 16 << 10 // bytes
-	MaxText    = 4 << 10  // bytes of a title, a help, a notice and the like
-	maxDepth   = 16       // of conditions
-	maxOrigins = 100      // of both kinds
+	MaxIcon    = 16 << 10                // bytes
+	MaxText    = 4 << 10                 // bytes of a title, a help, a notice and the like
+	maxDepth   = 16                      // of conditions
+	MaxReuse   = 10 * 365 * 24 * 60 * 60 // seconds: ten years
+	maxOrigins = 100                     // of both kinds
 )
 
 var kinds = []Kind{Text, LongText, URL, Choice, Bool, Number, DateTime, JSON, Pairs, Hidden}
@@ -44,6 +45,7 @@ func (s Schema) Validate() error {
 	v.check(typeName.MatchString(s.Name), "name must begin with a lower-case letter and have at most 64 letters, digits and hyphens")
 	v.check(s.Title != "" && isLine(s.Title), "needs a title: a line of at most 4 KiB")
 	v.check(s.Version >= 0, "version is negative")
+	v.check(s.ReuseSeconds >= 0 && s.ReuseSeconds <= MaxReuse, "reuseSeconds must be from 0 to ten years")
 	v.check(len(s.Icon) <= MaxIcon, "icon is larger than 16 KiB")
 	v.check(s.DocsURL == "" || strings.HasPrefix(s.DocsURL, "https://") && isLine(s.DocsURL), "docsUrl must begin with https://")
 	if len(s.Fields) > MaxFields || len(s.Notices) > MaxFields || len(s.Origins)+len(s.AnswerOrigins) > maxOrigins {
@@ -64,6 +66,9 @@ func (s Schema) Validate() error {
 		v.condition("notice", n.When, Connection)
 	}
 	v.words()
+	if err := s.checkIssuer(); s.Issuer != "" && err != nil {
+		v.check(false, "%v", err)
+	}
 	for _, t := range slices.Concat(s.Origins, s.AnswerOrigins) {
 		if err := s.checkTemplate(t); err != nil {
 			v.check(false, "%v", err)

@@ -84,6 +84,10 @@ func TestValidate(t *testing.T) {
 		{"not a language tag", schema(func(s *sdk.Schema) { s.Words = map[string]map[string]string{"../de": nil} })},
 		{"a text of \"de\"", schema(func(s *sdk.Schema) { s.Words = map[string]map[string]string{"de": {"A": "\x1b"}} })},
 
+		{"reuseSeconds must be", schema(func(s *sdk.Schema) { s.ReuseSeconds = -1 })},
+		{"reuseSeconds must be", schema(func(s *sdk.Schema) { s.ReuseSeconds = sdk.MaxReuse + 1 })},
+		{"", schema(func(s *sdk.Schema) { s.ReuseSeconds = sdk.MaxReuse })},
+
 		{"name must begin", field(func(f *sdk.Field) { f.Name = "__proto__" })},
 		{"name must begin", field(func(f *sdk.Field) { f.Name = "é" })},
 		{"name is reserved", field(func(f *sdk.Field) { f.Name = "constructor" })},

@@ -31,6 +31,7 @@ func checkGrant(g sdk.Grant) error {
 		checkStatuses(g.Refused),
 		checkTime("the expiry", g.Expiry),
 		checkTime("the time to reconnect", g.Reconnect),
+		checkIdle(g.Idle),
 		checkPublic(g),
 		checkAnswers(g.Values),
 		checkState(g.State),
@@ -136,6 +137,13 @@ func checkStatuses(statuses []int) error {
 func checkTime(what string, t time.Time) error {
 	if !t.IsZero() && (t.Unix() < 0 || t.UTC().Year() > 9999) {
 		return fmt.Errorf("%s is before 1970 or after 9999", what)
+	}
+	return nil
+}
+
+func checkIdle(d time.Duration) error {
+	if d < 0 || d > maxIdle {
+		return errors.New("the time that the state may be idle is not one from nothing to a hundred years")
 	}
 	return nil
 }

@@ -110,6 +110,16 @@ func toDuration(d time.Duration) *durationpb.Duration {
 	return durationpb.New(d)
 }
 
+func fromDuration(what string, m *durationpb.Duration) (time.Duration, error) {
+	if m == nil {
+		return 0, nil
+	}
+	if m.CheckValid() != nil {
+		return 0, fmt.Errorf("%s is not a duration", what)
+	}
+	return m.AsDuration(), nil
+}
+
 // toStatus keeps a number that no status has from becoming one.
 func toStatus(status int) int32 { return int32(min(max(status, -1), math.MaxInt32)) }
 

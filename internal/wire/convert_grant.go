@@ -22,6 +22,7 @@ func toGrant(g sdk.Grant) *pluginv1.Grant {
 		Facts:     g.Facts,
 		Values:    g.Values,
 		State:     g.State,
+		Idle:      toDuration(g.Idle),
 	}
 	if g.Origins != nil {
 		m.Origins = &pluginv1.Origins{Origins: g.Origins}
@@ -59,6 +60,10 @@ func fromGrant(m *pluginv1.Grant) (sdk.Grant, error) {
 	if err != nil {
 		return sdk.Grant{}, err
 	}
+	idle, err := fromDuration("the time that the state may be idle", m.GetIdle())
+	if err != nil {
+		return sdk.Grant{}, err
+	}
 	return sdk.Grant{
 		Header:    header,
 		Query:     query,
@@ -72,6 +77,7 @@ func fromGrant(m *pluginv1.Grant) (sdk.Grant, error) {
 		Facts:     m.GetFacts(),
 		Values:    m.GetValues(),
 		State:     m.GetState(),
+		Idle:      idle,
 	}, nil
 }
 
@@ -139,13 +145,14 @@ func fromApproval(m *pluginv1.Approval) (sdk.Approval, error) {
 	if err != nil {
 		return sdk.Approval{}, err
 	}
-	if m.GetInterval() != nil && m.GetInterval().CheckValid() != nil {
-		return sdk.Approval{}, errors.New("the interval is not a duration")
+	interval, err := fromDuration("the interval", m.GetInterval())
+	if err != nil {
+		return sdk.Approval{}, err
 	}
 	return sdk.Approval{
 		URL:      m.GetUrl(),
 		UserCode: m.GetUserCode(),
-		Interval: m.GetInterval().AsDuration(),
+		Interval: interval,
 		Expiry:   expiry,
 		State:    m.GetState(),
 	}, nil

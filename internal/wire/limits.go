@@ -2,6 +2,8 @@
 
 package wire
 
+import "time"
+
 // The limits of version 1, in bytes where nothing else is said. They are part
 // of the specification: see docs/protocol.md.
 const (
@@ -22,3 +24,6 @@ const (
 	maxValues  = 200      // answers, and values for release
 	maxFault   = 16 << 10 // why a type is refused
 )
+
+// maxIdle is how long a grant's state may be idle.
+const maxIdle = 100 * 365 * 24 * time.Hour

@@ -63,6 +63,9 @@ func (faxplus) Schema() sdk.Schema {
 		Origins:       []string{api},
 		AnswerOrigins: []string{accounts},
 		ConnectWhen:   method.Is("oauth2"),
+		// The refresh token does not rotate: both samples of the vendor keep the
+		// old one, which is good for 30 days or for ever.
+		ReuseSeconds: sdk.MaxReuse,
 		Notices: []sdk.Notice{
 			{Before: "clientId", Text: "Add this host's redirect URL to the redirect URIs of the API client at Fax.Plus, letter for letter.", When: method.Is("oauth2")},
 		},

@@ -29,8 +29,12 @@ func TestPlugin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fax := standin.NewFaxPlus(standin.FaxPlusConfig{Behaviour: behaviour})
+			plugin := sdk.Plugin(faxplus{})
+			if behaviour.Rotate {
+				plugin = rotated{}
+			}
 			plugintest.Run(t, plugintest.Suite{
-				New:     func() sdk.Plugin { return faxplus{} },
+				New:     func() sdk.Plugin { return plugin },
 				Service: fax,
 				Answers: map[string]sdk.Values{"pat": personal(), "oauth2": browser()},
 				Request: func(sdk.Input) *http.Request {
@@ -43,6 +47,16 @@ func TestPlugin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rotated is the plugin for a service that came to rotate, against what its
+// vendor's samples rely on: all but the promise that it does not.
+type rotated struct{ faxplus }
+
+func (r rotated) Schema() sdk.Schema {
+	s := r.faxplus.Schema()
+	s.ReuseSeconds = 0
+	return s
 }
 
 func personal(changes ...string) sdk.Values {

@@ -58,7 +58,10 @@ func (hellocloud) Schema() sdk.Schema {
 		Icon:    icon,
 		Fields:  []sdk.Field{baseURL, version, grantType, clientID, clientSecret, username, password},
 		Origins: []string{"{baseUrl}"},
-		Words:   words,
+		// A refresh token that was spent is refused, and nothing is revoked for
+		// it: then the password does it.
+		ReuseSeconds: sdk.MaxReuse,
+		Words:        words,
 	}
 }
 

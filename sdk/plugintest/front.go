@@ -22,6 +22,7 @@ type front struct {
 	spent  map[string]bool // refresh tokens that the service has replaced
 	issued []string        // the forms of the secrets that the service has given
 	renews int             // how many requests had a refresh token
+	reuse  bool            // the service is said to take again what it has replaced
 }
 
 // ServeHTTP implements [http.Handler].
@@ -65,7 +66,7 @@ func (f *front) watch(c *call, params url.Values) {
 		if again {
 			c.fail("it sent the same %s twice in one call: it may work only once, so never try again", name)
 		}
-		if f.spent[v] {
+		if f.spent[v] && !f.reuse {
 			c.fail("it sent a refresh token that the service had replaced: Grant.State must keep the newest")
 		}
 	}
@@ -96,6 +97,17 @@ func (f *front) given() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.issued[:len(f.issued):len(f.issued)]
+}
+
+// forgive lets what was replaced be sent again, until undo is called.
+func (f *front) forgive() (undo func()) {
+	set := func(reuse bool) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.reuse = reuse
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 // refreshed counts the requests that had a refresh token.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +77,10 @@ func (c *checks) sound(t tb, g sdk.Grant) {
 		t.Errorf("the grant ended at %v already", g.Expiry)
 	case !g.Reconnect.IsZero() && c.connects && !g.Reconnect.After(now):
 		t.Errorf("the grant had to be connected again at %v already", g.Reconnect)
+	case g.Idle < 0:
+		t.Errorf("the grant's Idle, %v, is less than nothing: leave it out if the service does not say", g.Idle)
+	case g.Idle > 0 && g.State == nil:
+		t.Errorf("the grant says how long its State may be idle, but has none")
 	case g.Sign != 0 && !c.can.Sign:
 		t.Errorf("the grant asks for signatures, but the plugin has no Sign")
 	}
@@ -130,6 +135,23 @@ func (c *checks) checkRenewal(t tb) {
 	defer c.during(ended)()
 	if _, o := c.grant(t, t.Context(), in); !errors.Is(o.err, sdk.Denied) {
 		t.Errorf("Grant, when the refresh token has ended (invalid_grant): got %s, want Denied: say \"connect again\"", codeOf(o.err))
+	}
+}
+
+// checkReuse renews twice with one state, as a host does that got no answer the
+// first time: the schema says that the service lets it.
+func (c *checks) checkReuse(t tb) {
+	state := c.must(t).State
+	if c.schema.ReuseSeconds == 0 || state == nil {
+		return
+	}
+	defer c.n.front.forgive()()
+	for _, when := range []string{"for the first time", "for the second time, as ReuseSeconds allows"} {
+		g, o := c.grant(t, t.Context(), c.input(c.values, slices.Clone(state)))
+		if o.err != nil {
+			t.Fatalf("Grant, with the same State %s: got %s, want success", when, codeOf(o.err))
+		}
+		c.works(t, g)
 	}
 }
 

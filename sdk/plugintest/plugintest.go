@@ -132,6 +132,7 @@ func (c *checks) all(t tb) {
 		return // the others need one
 	}
 	c.run(t, "Renewal", c.checkRenewal)
+	c.run(t, "Reuse", c.checkReuse)
 	c.run(t, "Memory", c.checkMemory)
 	c.run(t, "Concurrent", c.checkConcurrent)
 	c.run(t, "Cancelled", c.checkCancelled)

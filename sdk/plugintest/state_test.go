@@ -29,6 +29,8 @@ var stateFaults = []planted{
 			model{}.Grant(ctx, in)
 			return g, err
 		}}},
+	{name: "says that a spent token is good, and it is not", in: "InProcess/oauth/Reuse", says: "with the same State for the second time",
+		plugin: altered{schema: func(s sdk.Schema) sdk.Schema { s.ReuseSeconds = 60; return s }}},
 	{name: "sends a code twice", in: "InProcess/oauth/Connect", says: "the same code twice",
 		plugin: altered{exchange: func(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Grant, error) {
 			g, err := model{}.Exchange(ctx, in, cb)

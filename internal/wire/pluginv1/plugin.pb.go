@@ -850,7 +850,11 @@ type Grant struct {
 	Values map[string]string `protobuf:"bytes,11,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Optional. What the next call finds in Input.state, at most 1 MiB. It
 	// always replaces the last one, absent included.
-	State         []byte `protobuf:"bytes,12,opt,name=state,proto3" json:"state,omitempty"`
+	State []byte `protobuf:"bytes,12,opt,name=state,proto3" json:"state,omitempty"`
+	// Optional. How long state is good for if it is not used, from nothing to a
+	// hundred years of 365 days; absent: unknown, or for good. The host SHOULD
+	// renew before it is over.
+	Idle          *durationpb.Duration `protobuf:"bytes,13,opt,name=idle,proto3" json:"idle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -965,6 +969,13 @@ func (x *Grant) GetValues() map[string]string {
 func (x *Grant) GetState() []byte {
 	if x != nil {
 		return x.State
+	}
+	return nil
+}
+
+func (x *Grant) GetIdle() *durationpb.Duration {
+	if x != nil {
+		return x.Idle
 	}
 	return nil
 }
@@ -2962,7 +2973,7 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06header\x18\x02 \x03(\v2\x1a.credhost.plugin.v1.HeaderR\x06header\"4\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06values\x18\x02 \x03(\fR\x06values\"\xee\x05\n" +
+	"\x06values\x18\x02 \x03(\fR\x06values\"\x9d\x06\n" +
 	"\x05Grant\x122\n" +
 	"\x06header\x18\x01 \x03(\v2\x1a.credhost.plugin.v1.HeaderR\x06header\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\x127\n" +
@@ -2976,7 +2987,8 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05facts\x18\n" +
 	" \x03(\v2$.credhost.plugin.v1.Grant.FactsEntryR\x05facts\x12=\n" +
 	"\x06values\x18\v \x03(\v2%.credhost.plugin.v1.Grant.ValuesEntryR\x06values\x12\x14\n" +
-	"\x05state\x18\f \x01(\fR\x05state\x1a7\n" +
+	"\x05state\x18\f \x01(\fR\x05state\x12-\n" +
+	"\x04idle\x18\r \x01(\v2\x19.google.protobuf.DurationR\x04idle\x1a7\n" +
 	"\tPathEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
@@ -3225,70 +3237,71 @@ var file_plugin_v1_plugin_proto_depIdxs = []int32{
 	46, // 15: credhost.plugin.v1.Grant.reconnect:type_name -> google.protobuf.Timestamp
 	41, // 16: credhost.plugin.v1.Grant.facts:type_name -> credhost.plugin.v1.Grant.FactsEntry
 	42, // 17: credhost.plugin.v1.Grant.values:type_name -> credhost.plugin.v1.Grant.ValuesEntry
-	9,  // 18: credhost.plugin.v1.GrantRequest.input:type_name -> credhost.plugin.v1.Input
-	12, // 19: credhost.plugin.v1.GrantResponse.grant:type_name -> credhost.plugin.v1.Grant
-	7,  // 20: credhost.plugin.v1.GrantResponse.error:type_name -> credhost.plugin.v1.Error
-	9,  // 21: credhost.plugin.v1.TestRequest.input:type_name -> credhost.plugin.v1.Input
-	12, // 22: credhost.plugin.v1.TestRequest.grant:type_name -> credhost.plugin.v1.Grant
-	8,  // 23: credhost.plugin.v1.TestResponse.done:type_name -> credhost.plugin.v1.Done
-	7,  // 24: credhost.plugin.v1.TestResponse.error:type_name -> credhost.plugin.v1.Error
-	45, // 25: credhost.plugin.v1.Approval.interval:type_name -> google.protobuf.Duration
-	46, // 26: credhost.plugin.v1.Approval.expiry:type_name -> google.protobuf.Timestamp
-	9,  // 27: credhost.plugin.v1.ConnectRequest.input:type_name -> credhost.plugin.v1.Input
-	19, // 28: credhost.plugin.v1.ConnectRequest.callback:type_name -> credhost.plugin.v1.Callback
-	20, // 29: credhost.plugin.v1.ConnectResponse.approval:type_name -> credhost.plugin.v1.Approval
-	7,  // 30: credhost.plugin.v1.ConnectResponse.error:type_name -> credhost.plugin.v1.Error
-	9,  // 31: credhost.plugin.v1.ExchangeRequest.input:type_name -> credhost.plugin.v1.Input
-	19, // 32: credhost.plugin.v1.ExchangeRequest.callback:type_name -> credhost.plugin.v1.Callback
-	12, // 33: credhost.plugin.v1.ExchangeResponse.grant:type_name -> credhost.plugin.v1.Grant
-	7,  // 34: credhost.plugin.v1.ExchangeResponse.error:type_name -> credhost.plugin.v1.Error
-	11, // 35: credhost.plugin.v1.Request.header:type_name -> credhost.plugin.v1.Header
-	11, // 36: credhost.plugin.v1.Signature.header:type_name -> credhost.plugin.v1.Header
-	9,  // 37: credhost.plugin.v1.SignRequest.input:type_name -> credhost.plugin.v1.Input
-	12, // 38: credhost.plugin.v1.SignRequest.grant:type_name -> credhost.plugin.v1.Grant
-	25, // 39: credhost.plugin.v1.SignRequest.request:type_name -> credhost.plugin.v1.Request
-	26, // 40: credhost.plugin.v1.SignResponse.signature:type_name -> credhost.plugin.v1.Signature
-	7,  // 41: credhost.plugin.v1.SignResponse.error:type_name -> credhost.plugin.v1.Error
-	9,  // 42: credhost.plugin.v1.RevokeRequest.input:type_name -> credhost.plugin.v1.Input
-	12, // 43: credhost.plugin.v1.RevokeRequest.grant:type_name -> credhost.plugin.v1.Grant
-	8,  // 44: credhost.plugin.v1.RevokeResponse.done:type_name -> credhost.plugin.v1.Done
-	7,  // 45: credhost.plugin.v1.RevokeResponse.error:type_name -> credhost.plugin.v1.Error
-	9,  // 46: credhost.plugin.v1.SuggestRequest.input:type_name -> credhost.plugin.v1.Input
-	12, // 47: credhost.plugin.v1.SuggestRequest.grant:type_name -> credhost.plugin.v1.Grant
-	33, // 48: credhost.plugin.v1.SuggestResponse.options:type_name -> credhost.plugin.v1.Options
-	7,  // 49: credhost.plugin.v1.SuggestResponse.error:type_name -> credhost.plugin.v1.Error
-	34, // 50: credhost.plugin.v1.Options.options:type_name -> credhost.plugin.v1.Option
-	35, // 51: credhost.plugin.v1.Option.when:type_name -> credhost.plugin.v1.Condition
-	35, // 52: credhost.plugin.v1.Condition.and:type_name -> credhost.plugin.v1.Condition
-	35, // 53: credhost.plugin.v1.Condition.or:type_name -> credhost.plugin.v1.Condition
-	35, // 54: credhost.plugin.v1.Condition.not:type_name -> credhost.plugin.v1.Condition
-	43, // 55: credhost.plugin.v1.UpgradeRequest.values:type_name -> credhost.plugin.v1.UpgradeRequest.ValuesEntry
-	38, // 56: credhost.plugin.v1.UpgradeResponse.values:type_name -> credhost.plugin.v1.Values
-	7,  // 57: credhost.plugin.v1.UpgradeResponse.error:type_name -> credhost.plugin.v1.Error
-	44, // 58: credhost.plugin.v1.Values.values:type_name -> credhost.plugin.v1.Values.ValuesEntry
-	3,  // 59: credhost.plugin.v1.Plugin.Describe:input_type -> credhost.plugin.v1.DescribeRequest
-	15, // 60: credhost.plugin.v1.Plugin.Grant:input_type -> credhost.plugin.v1.GrantRequest
-	17, // 61: credhost.plugin.v1.Plugin.Test:input_type -> credhost.plugin.v1.TestRequest
-	21, // 62: credhost.plugin.v1.Plugin.Connect:input_type -> credhost.plugin.v1.ConnectRequest
-	23, // 63: credhost.plugin.v1.Plugin.Exchange:input_type -> credhost.plugin.v1.ExchangeRequest
-	27, // 64: credhost.plugin.v1.Plugin.Sign:input_type -> credhost.plugin.v1.SignRequest
-	29, // 65: credhost.plugin.v1.Plugin.Revoke:input_type -> credhost.plugin.v1.RevokeRequest
-	31, // 66: credhost.plugin.v1.Plugin.Suggest:input_type -> credhost.plugin.v1.SuggestRequest
-	36, // 67: credhost.plugin.v1.Plugin.Upgrade:input_type -> credhost.plugin.v1.UpgradeRequest
-	4,  // 68: credhost.plugin.v1.Plugin.Describe:output_type -> credhost.plugin.v1.DescribeResponse
-	16, // 69: credhost.plugin.v1.Plugin.Grant:output_type -> credhost.plugin.v1.GrantResponse
-	18, // 70: credhost.plugin.v1.Plugin.Test:output_type -> credhost.plugin.v1.TestResponse
-	22, // 71: credhost.plugin.v1.Plugin.Connect:output_type -> credhost.plugin.v1.ConnectResponse
-	24, // 72: credhost.plugin.v1.Plugin.Exchange:output_type -> credhost.plugin.v1.ExchangeResponse
-	28, // 73: credhost.plugin.v1.Plugin.Sign:output_type -> credhost.plugin.v1.SignResponse
-	30, // 74: credhost.plugin.v1.Plugin.Revoke:output_type -> credhost.plugin.v1.RevokeResponse
-	32, // 75: credhost.plugin.v1.Plugin.Suggest:output_type -> credhost.plugin.v1.SuggestResponse
-	37, // 76: credhost.plugin.v1.Plugin.Upgrade:output_type -> credhost.plugin.v1.UpgradeResponse
-	68, // [68:77] is the sub-list for method output_type
-	59, // [59:68] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	45, // 18: credhost.plugin.v1.Grant.idle:type_name -> google.protobuf.Duration
+	9,  // 19: credhost.plugin.v1.GrantRequest.input:type_name -> credhost.plugin.v1.Input
+	12, // 20: credhost.plugin.v1.GrantResponse.grant:type_name -> credhost.plugin.v1.Grant
+	7,  // 21: credhost.plugin.v1.GrantResponse.error:type_name -> credhost.plugin.v1.Error
+	9,  // 22: credhost.plugin.v1.TestRequest.input:type_name -> credhost.plugin.v1.Input
+	12, // 23: credhost.plugin.v1.TestRequest.grant:type_name -> credhost.plugin.v1.Grant
+	8,  // 24: credhost.plugin.v1.TestResponse.done:type_name -> credhost.plugin.v1.Done
+	7,  // 25: credhost.plugin.v1.TestResponse.error:type_name -> credhost.plugin.v1.Error
+	45, // 26: credhost.plugin.v1.Approval.interval:type_name -> google.protobuf.Duration
+	46, // 27: credhost.plugin.v1.Approval.expiry:type_name -> google.protobuf.Timestamp
+	9,  // 28: credhost.plugin.v1.ConnectRequest.input:type_name -> credhost.plugin.v1.Input
+	19, // 29: credhost.plugin.v1.ConnectRequest.callback:type_name -> credhost.plugin.v1.Callback
+	20, // 30: credhost.plugin.v1.ConnectResponse.approval:type_name -> credhost.plugin.v1.Approval
+	7,  // 31: credhost.plugin.v1.ConnectResponse.error:type_name -> credhost.plugin.v1.Error
+	9,  // 32: credhost.plugin.v1.ExchangeRequest.input:type_name -> credhost.plugin.v1.Input
+	19, // 33: credhost.plugin.v1.ExchangeRequest.callback:type_name -> credhost.plugin.v1.Callback
+	12, // 34: credhost.plugin.v1.ExchangeResponse.grant:type_name -> credhost.plugin.v1.Grant
+	7,  // 35: credhost.plugin.v1.ExchangeResponse.error:type_name -> credhost.plugin.v1.Error
+	11, // 36: credhost.plugin.v1.Request.header:type_name -> credhost.plugin.v1.Header
+	11, // 37: credhost.plugin.v1.Signature.header:type_name -> credhost.plugin.v1.Header
+	9,  // 38: credhost.plugin.v1.SignRequest.input:type_name -> credhost.plugin.v1.Input
+	12, // 39: credhost.plugin.v1.SignRequest.grant:type_name -> credhost.plugin.v1.Grant
+	25, // 40: credhost.plugin.v1.SignRequest.request:type_name -> credhost.plugin.v1.Request
+	26, // 41: credhost.plugin.v1.SignResponse.signature:type_name -> credhost.plugin.v1.Signature
+	7,  // 42: credhost.plugin.v1.SignResponse.error:type_name -> credhost.plugin.v1.Error
+	9,  // 43: credhost.plugin.v1.RevokeRequest.input:type_name -> credhost.plugin.v1.Input
+	12, // 44: credhost.plugin.v1.RevokeRequest.grant:type_name -> credhost.plugin.v1.Grant
+	8,  // 45: credhost.plugin.v1.RevokeResponse.done:type_name -> credhost.plugin.v1.Done
+	7,  // 46: credhost.plugin.v1.RevokeResponse.error:type_name -> credhost.plugin.v1.Error
+	9,  // 47: credhost.plugin.v1.SuggestRequest.input:type_name -> credhost.plugin.v1.Input
+	12, // 48: credhost.plugin.v1.SuggestRequest.grant:type_name -> credhost.plugin.v1.Grant
+	33, // 49: credhost.plugin.v1.SuggestResponse.options:type_name -> credhost.plugin.v1.Options
+	7,  // 50: credhost.plugin.v1.SuggestResponse.error:type_name -> credhost.plugin.v1.Error
+	34, // 51: credhost.plugin.v1.Options.options:type_name -> credhost.plugin.v1.Option
+	35, // 52: credhost.plugin.v1.Option.when:type_name -> credhost.plugin.v1.Condition
+	35, // 53: credhost.plugin.v1.Condition.and:type_name -> credhost.plugin.v1.Condition
+	35, // 54: credhost.plugin.v1.Condition.or:type_name -> credhost.plugin.v1.Condition
+	35, // 55: credhost.plugin.v1.Condition.not:type_name -> credhost.plugin.v1.Condition
+	43, // 56: credhost.plugin.v1.UpgradeRequest.values:type_name -> credhost.plugin.v1.UpgradeRequest.ValuesEntry
+	38, // 57: credhost.plugin.v1.UpgradeResponse.values:type_name -> credhost.plugin.v1.Values
+	7,  // 58: credhost.plugin.v1.UpgradeResponse.error:type_name -> credhost.plugin.v1.Error
+	44, // 59: credhost.plugin.v1.Values.values:type_name -> credhost.plugin.v1.Values.ValuesEntry
+	3,  // 60: credhost.plugin.v1.Plugin.Describe:input_type -> credhost.plugin.v1.DescribeRequest
+	15, // 61: credhost.plugin.v1.Plugin.Grant:input_type -> credhost.plugin.v1.GrantRequest
+	17, // 62: credhost.plugin.v1.Plugin.Test:input_type -> credhost.plugin.v1.TestRequest
+	21, // 63: credhost.plugin.v1.Plugin.Connect:input_type -> credhost.plugin.v1.ConnectRequest
+	23, // 64: credhost.plugin.v1.Plugin.Exchange:input_type -> credhost.plugin.v1.ExchangeRequest
+	27, // 65: credhost.plugin.v1.Plugin.Sign:input_type -> credhost.plugin.v1.SignRequest
+	29, // 66: credhost.plugin.v1.Plugin.Revoke:input_type -> credhost.plugin.v1.RevokeRequest
+	31, // 67: credhost.plugin.v1.Plugin.Suggest:input_type -> credhost.plugin.v1.SuggestRequest
+	36, // 68: credhost.plugin.v1.Plugin.Upgrade:input_type -> credhost.plugin.v1.UpgradeRequest
+	4,  // 69: credhost.plugin.v1.Plugin.Describe:output_type -> credhost.plugin.v1.DescribeResponse
+	16, // 70: credhost.plugin.v1.Plugin.Grant:output_type -> credhost.plugin.v1.GrantResponse
+	18, // 71: credhost.plugin.v1.Plugin.Test:output_type -> credhost.plugin.v1.TestResponse
+	22, // 72: credhost.plugin.v1.Plugin.Connect:output_type -> credhost.plugin.v1.ConnectResponse
+	24, // 73: credhost.plugin.v1.Plugin.Exchange:output_type -> credhost.plugin.v1.ExchangeResponse
+	28, // 74: credhost.plugin.v1.Plugin.Sign:output_type -> credhost.plugin.v1.SignResponse
+	30, // 75: credhost.plugin.v1.Plugin.Revoke:output_type -> credhost.plugin.v1.RevokeResponse
+	32, // 76: credhost.plugin.v1.Plugin.Suggest:output_type -> credhost.plugin.v1.SuggestResponse
+	37, // 77: credhost.plugin.v1.Plugin.Upgrade:output_type -> credhost.plugin.v1.UpgradeResponse
+	69, // [69:78] is the sub-list for method output_type
+	60, // [60:69] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_plugin_v1_plugin_proto_init() }

@@ -124,6 +124,7 @@ func (r Random) Grant() sdk.Grant {
 		Header: r.header(), Query: r.query(), Path: r.names(),
 		Sign: sdk.Part(r.IntN(32)), Expiry: r.time(), Reconnect: r.time(),
 		Account: r.text(20), Facts: r.names(), Values: r.names(), State: r.bytes(64),
+		Idle: time.Duration(r.Int64N(int64(1000 * time.Hour))),
 	}
 	switch r.IntN(3) {
 	case 0:
