@@ -84,6 +84,9 @@ func TestValidate(t *testing.T) {
 		{"not a language tag", schema(func(s *sdk.Schema) { s.Words = map[string]map[string]string{"../de": nil} })},
 		{"a text of \"de\"", schema(func(s *sdk.Schema) { s.Words = map[string]map[string]string{"de": {"A": "\x1b"}} })},
 
+		{"issuer must be an https URL", schema(func(s *sdk.Schema) { s.Issuer = "http://issuer.example" })},
+		{"issuer must be an https URL", schema(func(s *sdk.Schema) { s.Issuer = "https://issuer.example/?tenant=1" })},
+		{`issuer: there is no field "nothing"`, schema(func(s *sdk.Schema) { s.Issuer = "https://{nothing}.example.com" })},
 		{"reuseSeconds must be", schema(func(s *sdk.Schema) { s.ReuseSeconds = -1 })},
 		{"reuseSeconds must be", schema(func(s *sdk.Schema) { s.ReuseSeconds = sdk.MaxReuse + 1 })},
 		{"", schema(func(s *sdk.Schema) { s.ReuseSeconds = sdk.MaxReuse })},
