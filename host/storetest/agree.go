@@ -19,7 +19,7 @@ func Agree(t *testing.T, one, other Suite) {
 	seed := rand.Uint64()
 	a := &agreement{Rand: rand.New(rand.NewPCG(seed, seed))}
 	for i, s := range []Suite{one, other} {
-		a.sides[i] = &trial{T: t, suite: s, store: s.Open(t)}
+		a.sides[i] = &trial{TB: t, suite: s, store: s.Open(t)}
 		a.followers[i] = a.sides[i].follow(a.sides[i].store)
 	}
 	for step := range 1000 {
@@ -42,7 +42,7 @@ func (a *agreement) call() (name string, do func(side int) string) {
 	ctx := a.sides[0].Context()
 	r := a.record()
 	store := func(side int) host.Store { return a.sides[side].store }
-	switch a.IntN(9) {
+	switch a.IntN(14) {
 	case 0:
 		r.Generation = 1
 		return fmt.Sprintf("Create %v", r), func(i int) string { return answer(nil, store(i).Create(ctx, r)) }
@@ -74,6 +74,25 @@ func (a *agreement) call() (name string, do func(side int) string) {
 		l, _ := a.lease()
 		return fmt.Sprintf("Unlease %v", l), func(i int) string { return answer(nil, store(i).Unlease(ctx, l[i])) }
 	case 7:
+		l, _ := a.lease()
+		ttl := time.Duration(a.IntN(4)) * 20 * time.Minute
+		return fmt.Sprintf("Extend %v for %v", l, ttl), func(i int) string { return answer(nil, store(i).Extend(ctx, l[i], ttl)) }
+	case 8, 9:
+		l, _ := a.lease()
+		intent := [][]byte{nil, []byte("one"), []byte("other")}[a.IntN(3)]
+		return fmt.Sprintf("Note %q with %v", intent, l), func(i int) string { return answer(nil, store(i).Note(ctx, l[i], intent)) }
+	case 10:
+		return "Get " + r.ID, func(i int) string {
+			got, err := store(i).Get(ctx, workspace, r.ID)
+			return answer([]host.Record{got}, err)
+		}
+	case 11:
+		until, limit := time.Unix(int64(a.IntN(20)), 0), a.IntN(5)
+		return fmt.Sprintf("Due until %v, at most %d", until, limit), func(i int) string {
+			due, err := store(i).Due(ctx, until, limit)
+			return answer(due, err)
+		}
+	case 12:
 		q := a.query()
 		return fmt.Sprintf("List %+v", q), func(i int) string {
 			page, err := store(i).List(ctx, q)
@@ -90,10 +109,14 @@ func (a *agreement) call() (name string, do func(side int) string) {
 
 // record returns one of a few records, in one of a few states.
 func (a *agreement) record() host.Record {
-	r := record(string(rune('a' + a.IntN(4))))
+	n := a.IntN(4)
+	r := record(string(rune('a' + n)))
 	r.Generation = uint64(1 + a.IntN(4))
 	r.Type, r.Name = fmt.Sprint("type", a.IntN(2)), fmt.Sprint("name", a.IntN(2))
 	r.Created, r.Updated = time.Unix(int64(a.IntN(5)), 0), time.Unix(int64(a.IntN(5)), 0)
+	if due := a.IntN(6); due > 0 {
+		r.Due = time.Unix(int64(4*due+n), 0) // no two at once: their order is open
+	}
 	return r
 }
 

@@ -21,10 +21,20 @@ var leaseTests = map[string]func(*trial){
 	"outlast a Save that fails":       outlastFailure,
 	"end with Delete":                 endWithDelete,
 	"do not change the record":        changeNothing,
+	"last for longer with Extend":     lastLonger,
+	"are needed to Extend":            neededToExtend,
 }
 
 // short is a time that passes quickly where it must be slept through.
 const short = 20 * time.Millisecond
+
+// brief is a time that can pass, and in which a slow machine makes a call.
+func (x *trial) brief() time.Duration {
+	if x.suite.Pass != nil {
+		return 5 * time.Minute
+	}
+	return 20 * short
+}
 
 func forOne(x *trial) {
 	x.create("a", "b")
@@ -204,4 +214,53 @@ func changeNothing(x *trial) {
 	if len(changes) > 0 {
 		x.Errorf("a lease counts as a change: %+v", changes)
 	}
+}
+
+// lastLonger counts from the call, not from the lease's end.
+func lastLonger(x *trial) {
+	r := x.create("a", "b")
+	b := x.lease(x.store, "b", "me", time.Hour)
+	a := x.lease(x.store, "a", "me", x.brief())
+	x.ok(x.store.Extend(x.Context(), a, 3*time.Hour))
+	x.pass(2 * x.brief())
+	x.isLeased("a")
+	x.ok(x.store.Save(x.Context(), next(record("a")), &a)) // by the same epoch
+	x.ok(x.store.Extend(x.Context(), b, short))
+	x.pass(2 * short)
+	x.want(x.store.Save(x.Context(), next(r), &b), host.ErrConflict)
+	x.lease(x.store, "b", "you", time.Hour)
+	if x.suite.Pass == nil {
+		return
+	}
+	b = x.lease(x.store, "a", "me", time.Hour)
+	x.pass(59 * time.Minute)
+	x.ok(x.store.Extend(x.Context(), b, time.Hour))
+	x.pass(59 * time.Minute)
+	x.isLeased("a")
+	x.pass(2 * time.Minute)
+	x.lease(x.store, "a", "you", time.Hour)
+}
+
+func neededToExtend(x *trial) {
+	x.create("a", "b")
+	lapsed := x.lease(x.store, "a", "me", short)
+	x.pass(2 * short)
+	x.want(x.store.Extend(x.Context(), lapsed, time.Hour), host.ErrConflict)
+	newest := x.lease(x.store, "a", "me", time.Hour) // it was not revived
+	x.want(x.store.Extend(x.Context(), lapsed, time.Hour), host.ErrConflict)
+	for _, wrong := range wrongLeases(newest, "b") {
+		x.want(x.store.Extend(x.Context(), wrong, short), host.ErrConflict)
+	}
+	x.pass(2 * short)
+	x.isLeased("a") // nor was it cut short
+	x.lease(x.store, "b", "you", time.Hour)
+	for _, nowhere := range [][2]string{{"other", "a"}, {workspace, "none"}, {}} {
+		l := host.Lease{Workspace: nowhere[0], ID: nowhere[1], Owner: "me", Epoch: newest.Epoch}
+		x.want(x.store.Extend(x.Context(), l, time.Hour), host.ErrNotFound)
+	}
+	x.ok(x.store.Unlease(x.Context(), newest))
+	x.want(x.store.Extend(x.Context(), newest, time.Hour), host.ErrConflict)
+	x.lease(x.store, "a", "you", time.Hour)
+	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.want(x.store.Extend(x.Context(), newest, time.Hour), host.ErrNotFound)
 }

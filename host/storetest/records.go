@@ -249,6 +249,9 @@ func stayWithoutTime(x *trial) {
 		"Delete":  func() error { return x.store.Delete(ctx, workspace, "a") },
 		"Lease":   func() error { _, err := x.store.Lease(ctx, workspace, "a", "you", time.Hour); return err },
 		"Unlease": func() error { return x.store.Unlease(ctx, l) },
+		"Extend":  func() error { return x.store.Extend(ctx, l, time.Nanosecond) },
+		"Note":    func() error { return x.store.Note(ctx, l, []byte("late")) },
+		"Due":     func() error { _, err := x.store.Due(ctx, r.Created, 1); return err },
 		"Changes": func() error { _, _, err := x.store.Changes(ctx, 1); return err },
 	}
 	for name, call := range calls {
@@ -258,6 +261,7 @@ func stayWithoutTime(x *trial) {
 	}
 	x.holds(x.store, r)
 	x.isLeased("a")
+	x.noted(x.store, "a", "")
 	changes, _, err := x.store.Changes(x.Context(), position)
 	x.ok(err)
 	if len(changes) > 0 {

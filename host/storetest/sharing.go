@@ -235,8 +235,14 @@ func renew(ctx context.Context, store host.Store, s *service, owner string, ofte
 	if _, err := fmt.Sscan(string(r.Sealed), &token); err != nil {
 		return false, err
 	}
+	if r.Intent != nil {
+		return false, fmt.Errorf("the one before has left %q", r.Intent)
+	}
 	if token == often {
 		return true, store.Unlease(ctx, l)
+	}
+	if err := store.Note(ctx, l, r.Sealed); err != nil {
+		return false, err
 	}
 	r.Generation++
 	r.Sealed = fmt.Append(nil, s.refresh(token))
@@ -301,6 +307,11 @@ func holdsNothing(x *trial) {
 		func() error { _, _, err := x.store.Changes(x.Context(), 1<<40); return err },
 		func() (err error) { l, err = x.store.Lease(x.Context(), workspace, "a", "me", time.Hour); return err },
 		func() error { _, err := x.store.Lease(x.Context(), workspace, "a", "me", time.Hour); return err },
+		func() error { return x.store.Note(x.Context(), l, []byte("noted")) },
+		func() error { return x.store.Note(x.Context(), host.Lease{}, nil) },
+		func() error { return x.store.Extend(x.Context(), l, 2*time.Hour) },
+		func() error { return x.store.Extend(x.Context(), host.Lease{Workspace: workspace, ID: "a"}, time.Hour) },
+		func() error { _, err := x.store.Due(x.Context(), r.Created, 1); return err },
 		func() error { return x.store.Save(x.Context(), r, &l) },
 		func() error { return x.store.Save(x.Context(), r, nil) },
 		func() error { return x.store.Unlease(x.Context(), l) },

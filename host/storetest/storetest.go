@@ -48,23 +48,27 @@ func Run(t *testing.T, open func(t testing.TB) host.Store) {
 	Suite{Open: open}.Run(t)
 }
 
+// groups are all tests.
+var groups = []struct {
+	name  string
+	tests map[string]func(*trial)
+}{
+	{"Records", recordTests},
+	{"Leases", leaseTests},
+	{"Intents", intentTests},
+	{"Due", dueTests},
+	{"Changes", changeTests},
+	{"Sharing", sharingTests},
+}
+
 // Run runs each test as a subtest, with a store of its own, in parallel.
 func (s Suite) Run(t *testing.T) {
-	groups := []struct {
-		name  string
-		tests map[string]func(*trial)
-	}{
-		{"Records", recordTests},
-		{"Leases", leaseTests},
-		{"Changes", changeTests},
-		{"Sharing", sharingTests},
-	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
 			for name, test := range group.tests {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					test(&trial{T: t, suite: s, store: s.Open(t)})
+					test(&trial{TB: t, suite: s, store: s.Open(t)})
 				})
 			}
 		})
@@ -73,7 +77,7 @@ func (s Suite) Run(t *testing.T) {
 
 // A trial is one test of one store.
 type trial struct {
-	*testing.T
+	testing.TB
 	suite Suite
 	store host.Store
 }
@@ -163,7 +167,8 @@ func (x *trial) want(err, want error) {
 	}
 }
 
-// holds fails unless the store has exactly this record.
+// holds fails unless the store has exactly this record, whatever is noted
+// beside it.
 func (x *trial) holds(s host.Store, want host.Record) {
 	x.Helper()
 	got, err := s.Get(x.Context(), want.Workspace, want.ID)
@@ -180,8 +185,8 @@ func (x *trial) same(got, want host.Record) {
 
 // same tells whether two records are equal and the times of got are in UTC.
 func same(got, want host.Record) bool {
-	utc := got.Created.Location() == time.UTC && got.Updated.Location() == time.UTC
-	times := got.Created.Equal(want.Created) && got.Updated.Equal(want.Updated)
+	utc := got.Created.Location() == time.UTC && got.Updated.Location() == time.UTC && got.Due.Location() == time.UTC
+	times := got.Created.Equal(want.Created) && got.Updated.Equal(want.Updated) && got.Due.Equal(want.Due)
 	sealed := string(got.Sealed) == string(want.Sealed)
 	return utc && times && sealed &&
 		got.Workspace == want.Workspace && got.ID == want.ID && got.Kind == want.Kind &&
