@@ -64,14 +64,22 @@ func members(contentType string, body []byte) map[string]json.RawMessage {
 // maxLifetime keeps an absurd expires_in from wrapping around.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// lifetime reads expires_in, which is a number of seconds, also as a string or
-// with a fraction. Zero, less and nonsense say nothing.
+// lifetime reads expires_in.
 func (c Client) lifetime(expiresIn string) time.Duration {
-	seconds, err := strconv.ParseFloat(strings.TrimSpace(expiresIn), 64)
-	if err != nil || math.IsNaN(seconds) || seconds <= 0 {
-		return c.Lifetime
+	if d := seconds(expiresIn); d > 0 {
+		return d
 	}
-	return time.Duration(min(seconds, maxLifetime.Seconds()) * float64(time.Second))
+	return c.Lifetime
+}
+
+// seconds reads a number of seconds, also as a string or with a fraction. Zero,
+// less and nonsense are zero.
+func seconds(text string) time.Duration {
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || math.IsNaN(n) || n <= 0 {
+		return 0
+	}
+	return time.Duration(min(n, maxLifetime.Seconds()) * float64(time.Second))
 }
 
 // scheme is what may stand before a token in a header (RFC 9110, section 11.1).

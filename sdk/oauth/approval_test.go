@@ -16,7 +16,7 @@ func TestApproval(t *testing.T) {
 	// The verifier and its challenge are those of RFC 7636, appendix B.
 	cb := sdk.Callback{RedirectURL: "https://host/cb/acme?a=b", State: "st&te", Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}
 	c := oauth.Client{ID: "id 1", Secret: canary, AuthURL: "https://example.com/login?tenant=x", TokenURL: "https://example.com/token",
-		Scopes: []string{"a", "b:c"}, AuthParams: map[string]string{"access_type": "offline"}, TokenParams: map[string]string{"audience": canary}}
+		Scopes: []string{"a", "b:c"}, AuthParams: url.Values{"access_type": {"offline"}}, TokenParams: url.Values{"audience": {canary}}}
 	got, err := url.Parse(c.Approval(cb).URL)
 	if err != nil {
 		t.Fatal(err)

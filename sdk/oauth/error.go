@@ -17,8 +17,8 @@ import (
 	"github.com/credhost/credhost/sdk"
 )
 
-// A ResponseError is an answer of a token endpoint that is not a token. It is
-// the cause of the [*sdk.Error] that a call returns, and is found with
+// A ResponseError is an answer of a token endpoint that is not a token, or one
+// of its neighbours' that is not what it should be. It is the cause of the [*sdk.Error] that a call returns, and is found with
 // errors.As. It prints its status and code, never what else the service said.
 type ResponseError struct {
 	Status int    // of HTTP; some services report errors with 200
@@ -46,7 +46,7 @@ func (e *ResponseError) Body() []byte { return e.body }
 
 // Error returns the status and the code.
 func (e *ResponseError) Error() string {
-	text := "the token endpoint answered " + strconv.Itoa(e.Status)
+	text := "the service answered " + strconv.Itoa(e.Status)
 	if e.Code != "" {
 		text += " " + e.Code
 	}
@@ -66,9 +66,10 @@ func (m meaning) error(word string) *sdk.Error {
 	return &sdk.Error{Code: m.code, Reason: word, Message: m.message}
 }
 
-// codes are the error codes of RFC 6749 (sections 4.1.2.1 and 5.2), RFC 8628
-// (section 3.5), RFC 8693 (section 2.2.2), RFC 9396 (section 5), RFC 9449
-// (section 12) and OpenID Connect (Core, section 3.1.2.6), by who must act.
+// codes are the error codes of RFC 6749 (sections 4.1.2.1 and 5.2), RFC 7009
+// (section 2.2.1), RFC 8628 (section 3.5), RFC 8693 (section 2.2.2), RFC 9396
+// (section 5), RFC 9449 (section 12) and OpenID Connect (Core, section 3.1.2.6),
+// by who must act.
 //
 // Where a request is invalid, it is the answers that made it so: the plugin
 // sends the same one for everybody, and its author has seen it work.
@@ -85,6 +86,7 @@ var codes = map[string]meaning{
 	"unsupported_response_type":     {sdk.Invalid, "the service does not offer approval of this kind: choose another way to sign in"},
 	"invalid_target":                {sdk.Invalid, "the service does not know what the token is for: check the audience or resource"},
 	"invalid_authorization_details": {sdk.Invalid, "the service does not grant these authorization details: check them"},
+	"unsupported_token_type":        {sdk.Internal, "the service does not revoke tokens of this kind"},
 	"invalid_dpop_proof":            {sdk.Internal, "the service does not take the proof of possession"},
 	"use_dpop_nonce":                {sdk.Internal, "the service wants a nonce in the proof of possession"},
 
@@ -126,7 +128,7 @@ func (e *ResponseError) meaning(resp *http.Response) *sdk.Error {
 	case byStatus == nil && !isJSON:
 		return sdk.Errorf(sdk.Unavailable, "the service answered with something other than JSON: check the address")
 	case byStatus == nil && !said:
-		return sdk.Errorf(sdk.Unavailable, "the service answered without a usable token: check the address")
+		return sdk.Errorf(sdk.Unavailable, "the service answered without what it was asked for: check the address")
 	case byStatus == nil, isJSON && slices.Contains([]int{400, 403, 422}, e.Status):
 		return sdk.Errorf(sdk.Denied, "the service refuses to give a token: check what was entered, or connect again")
 	case e.Status == http.StatusForbidden: // what stands before the service, rather than it

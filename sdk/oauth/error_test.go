@@ -47,8 +47,8 @@ func TestSays(t *testing.T) {
 func TestResponseErrorText(t *testing.T) {
 	t.Parallel()
 	for text, e := range map[string]*oauth.ResponseError{
-		"the token endpoint answered 500":                {Status: 500},
-		"the token endpoint answered 401 invalid_client": {Status: 401, Code: "invalid_client"},
+		"the service answered 500":                {Status: 500},
+		"the service answered 401 invalid_client": {Status: 401, Code: "invalid_client"},
 	} {
 		if got := fmt.Sprintf("%s|%v|%#v|%d", e, *e, e, e); got != strings.Join([]string{text, text, text, text}, "|") {
 			t.Errorf("it prints as %s", got)
@@ -106,7 +106,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 		t.Fatal(err)
 	}
 	tok.Kept = map[string]string{"k": canary}
-	client := oauth.Client{ID: "id", Secret: canary, TokenParams: map[string]string{"assertion": canary}, Header: map[string][]string{"Authorization": {canary}}}
+	client := oauth.Client{ID: "id", Secret: canary, TokenParams: url.Values{"assertion": {canary}}, Header: map[string][]string{"Authorization": {canary}}}
 	_, refusal := oauth.Client{TokenURL: answering(t, 400, asJSON, `{"error":"`+canary+`"}`)}.ClientCredentials(t.Context())
 	var re *oauth.ResponseError
 	if !errors.As(refusal, &re) {

@@ -14,8 +14,9 @@
 //
 // Every call sends one request, and never a second one: codes and rotating
 // refresh tokens work only once, and a service may take a repetition for a
-// theft. It follows no redirect and guesses nothing: how the client
-// authenticates is said by [Client.BasicAuth].
+// theft. Only [Client.RevokeGrant] sends several, which may all be repeated. It
+// follows no redirect and guesses nothing: how the client authenticates is said
+// by [Client.Auth].
 //
 // A refresh token is never lost: [Token.State] keeps it, the old one if the
 // service gave no new one, and odd values beside it spoil no answer.
@@ -27,34 +28,43 @@ package oauth
 
 import (
 	"context"
+	"crypto/sha256"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/credhost/credhost/sdk"
-	"golang.org/x/oauth2"
 )
 
 // A Client is registered at a service. It is a plain value without state: make
 // one for each call, from the answers. Its methods are safe for concurrent use.
 type Client struct {
-	ID       string
-	Secret   string   // empty for a public client
-	TokenURL string   // the token endpoint; its query, if any, is kept
-	AuthURL  string   // the authorization endpoint, for Approval
-	Scopes   []string // what to ask for; none leaves the parameter out
+	ID     string
+	Secret string // empty for a client without one
 
-	// BasicAuth sends ID and Secret in the Authorization header, encoded as
-	// RFC 6749, section 2.3.1, says, rather than among the parameters.
-	BasicAuth bool
+	Auth     Auth   // how it proves who it is
+	Key      Key    // for AuthKeyJWT and JWTBearer
+	Audience string // whom its assertions are for: the service's issuer identifier or, where it wants that, TokenURL
 
-	Encoding Encoding // how parameters travel to the token endpoint
+	TokenURL      string // the token endpoint; its query, if any, is kept, as is that of the others
+	AuthURL       string // the authorization endpoint, for Approval and Push
+	PushURL       string // the pushed authorization request endpoint, for Push
+	DeviceURL     string // the device authorization endpoint, for Device
+	RevokeURL     string // the revocation endpoint, for Revoke and RevokeGrant
+	IntrospectURL string // the introspection endpoint, for Active; RevokeGrant asks it for proof
+
+	Scopes    []string // what to ask for; none leaves the parameter out
+	Resources []string // where the tokens are to be used (RFC 8707); sent with every approval and token request
+
+	Encoding Encoding // how parameters travel to the service
 	NoPKCE   bool     // leaves PKCE out, for services that refuse what they do not know
 
-	AuthParams  map[string]string // added to Approval's URL, such as access_type=offline
-	TokenParams map[string]string // added to every token request, such as audience
-	Header      http.Header       // set on every token request; replaces our own headers
+	AuthParams  url.Values  // added to every request for approval, such as access_type=offline
+	TokenParams url.Values  // added to every token request, such as audience
+	Header      http.Header // set on every request; replaces our own headers
 
 	// Lifetime is how long an access token lives if the answer does not say.
 	// Zero: unknown.
@@ -90,20 +100,37 @@ func (c Client) Password(ctx context.Context, user, password string) (Token, err
 // Approval says where a person approves the client (RFC 6749, section 4.1),
 // with PKCE (RFC 7636, S256) unless NoPKCE. It is for [sdk.Connector].
 func (c Client) Approval(cb sdk.Callback) sdk.Approval {
-	conf := oauth2.Config{
-		ClientID:    c.ID,
-		Endpoint:    oauth2.Endpoint{AuthURL: c.AuthURL},
-		RedirectURL: cb.RedirectURL,
-		Scopes:      c.Scopes,
+	return sdk.Approval{URL: withQuery(c.AuthURL, c.approval(cb))}
+}
+
+// approval returns the parameters of a request for approval.
+func (c Client) approval(cb sdk.Callback) url.Values {
+	params := c.scoped(url.Values{"response_type": {"code"}, "client_id": {c.ID}, "state": {cb.State}})
+	if cb.RedirectURL != "" {
+		params.Set("redirect_uri", cb.RedirectURL)
 	}
-	var opts []oauth2.AuthCodeOption
 	if !c.NoPKCE {
-		opts = append(opts, oauth2.S256ChallengeOption(cb.Verifier))
+		sum := sha256.Sum256([]byte(cb.Verifier))
+		params.Set("code_challenge", encoded(sum[:]))
+		params.Set("code_challenge_method", "S256")
 	}
-	for name, value := range c.AuthParams {
-		opts = append(opts, oauth2.SetAuthURLParam(name, value))
+	return with(params, c.AuthParams)
+}
+
+// withQuery returns an address with params after the query that it has.
+func withQuery(address string, params url.Values) string {
+	if strings.Contains(address, "?") {
+		return address + "&" + params.Encode()
 	}
-	return sdk.Approval{URL: conf.AuthCodeURL(cb.State, opts...)}
+	return address + "?" + params.Encode()
+}
+
+// with sets more among params, which it changes and returns.
+func with(params, more url.Values) url.Values {
+	for name, values := range more {
+		params[name] = slices.Clone(values)
+	}
+	return params
 }
 
 // Exchange obtains the first token with what the person brought back from
@@ -152,25 +179,30 @@ func (c Client) Refresh(ctx context.Context, state []byte) (Token, error) {
 }
 
 // Request obtains a token with any other grant: params are the parameters of
-// the token request, grant_type among them. TokenParams and what
-// authenticates the client are added to them; Scopes are not.
+// the token request, grant_type among them, each with any number of values.
+// TokenParams, Resources and what authenticates the client are added to them;
+// Scopes are not.
 func (c Client) Request(ctx context.Context, params url.Values) (Token, error) {
-	r, err := c.newRequest(ctx, params)
-	if err != nil {
-		return Token{}, err
+	params = with(maps.Clone(params), c.TokenParams)
+	if len(c.Resources) > 0 {
+		params["resource"] = slices.Clone(c.Resources)
 	}
 	asked := time.Now()
-	resp, body, err := sdk.Fetch(r)
+	resp, body, err := c.send(ctx, c.TokenURL, params)
 	if err != nil {
 		return Token{}, err
 	}
 	return c.read(resp, body, asked)
 }
 
-// scoped adds the scopes that c asks for.
+// scoped adds to params, which it changes, the scopes and resources that c
+// asks for.
 func (c Client) scoped(params url.Values) url.Values {
 	if len(c.Scopes) > 0 {
 		params.Set("scope", strings.Join(c.Scopes, " "))
+	}
+	if len(c.Resources) > 0 {
+		params["resource"] = slices.Clone(c.Resources)
 	}
 	return params
 }

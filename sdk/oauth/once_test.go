@@ -90,7 +90,7 @@ func TestOneRequestWhateverHappens(t *testing.T) {
 			t.Cleanup(server.Close)
 			for _, basic := range []bool{false, true} {
 				for _, encoding := range []oauth.Encoding{oauth.Form, oauth.JSON, oauth.Query} {
-					for call, do := range calls(oauth.Client{ID: "id", Secret: "s", TokenURL: server.URL, BasicAuth: basic, Encoding: encoding}) {
+					for call, do := range calls(oauth.Client{ID: "id", Secret: "s", TokenURL: server.URL, Auth: map[bool]oauth.Auth{true: oauth.AuthBasic}[basic], Encoding: encoding}) {
 						count.Store(0)
 						err := do(t.Context())
 						if count.Load() != 1 || (err == nil) != (name == "success") {

@@ -15,11 +15,26 @@ import (
 	"github.com/credhost/credhost/sdk"
 )
 
+// send sends the one request of a call to an endpoint, and returns the answer.
+func (c Client) send(ctx context.Context, endpoint string, params url.Values) (*http.Response, []byte, error) {
+	r, err := c.newRequest(ctx, endpoint, params)
+	if err != nil {
+		return nil, nil, err
+	}
+	return sdk.Fetch(r)
+}
+
 // newRequest builds the one request of a call. That it can be repeated (it has
 // GetBody) does not mean that it will be: net/http repeats a POST only if it
-// has not written a byte of it.
-func (c Client) newRequest(ctx context.Context, params url.Values) (*http.Request, error) {
-	params = c.complete(params)
+// has not written a byte of it. It leaves params alone.
+func (c Client) newRequest(ctx context.Context, endpoint string, params url.Values) (*http.Request, error) {
+	if endpoint == "" {
+		return nil, sdk.Errorf(sdk.Internal, "the plugin has no address to send this to: a URL of oauth.Client is not set")
+	}
+	params, h := maps.Clone(params), http.Header{}
+	if err := c.authenticate(params, h); err != nil {
+		return nil, err
+	}
 	contentType, body, query := "application/x-www-form-urlencoded", "", ""
 	switch c.Encoding {
 	case JSON:
@@ -29,7 +44,7 @@ func (c Client) newRequest(ctx context.Context, params url.Values) (*http.Reques
 	default:
 		body = params.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.TokenURL, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
 	if err != nil {
 		return nil, sdk.Errorf(sdk.Internal, "the token endpoint's address is not a URL") // err quotes it
 	}
@@ -37,34 +52,13 @@ func (c Client) newRequest(ctx context.Context, params url.Values) (*http.Reques
 		query = "&" + query
 	}
 	r.URL.RawQuery += query
-	r.Header.Set("Content-Type", contentType)
-	r.Header.Set("Accept", "application/json")
-	if c.BasicAuth {
-		r.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret))
-	}
+	h.Set("Content-Type", contentType)
+	h.Set("Accept", "application/json")
 	for name, values := range c.Header {
-		r.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+		h[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
+	r.Header = h
 	return r, nil
-}
-
-// complete returns params with those that every request of c has. It leaves
-// the caller's own alone.
-func (c Client) complete(params url.Values) url.Values {
-	params = maps.Clone(params)
-	for name, value := range c.TokenParams {
-		params.Set(name, value)
-	}
-	if c.BasicAuth {
-		return params
-	}
-	if c.ID != "" {
-		params.Set("client_id", c.ID)
-	}
-	if c.Secret != "" {
-		params.Set("client_secret", c.Secret)
-	}
-	return params
 }
 
 // jsonBody returns params as a JSON object: of strings, and of lists for those

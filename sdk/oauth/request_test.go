@@ -55,12 +55,12 @@ func TestRequests(t *testing.T) {
 	base, last := endpoint(t)
 	c := oauth.Client{ID: "my id", Secret: "s&c:rét", TokenURL: base + "/token", Scopes: []string{"a:b", "c"}}
 	basic := c
-	basic.BasicAuth = true
+	basic.Auth = oauth.AuthBasic
 	jsonic := c
 	jsonic.Encoding, jsonic.Header = oauth.JSON, http.Header{"content-type": {"application/vnd.api+json"}, "Accept": {"application/vnd.api+json"}, "X-Extra": {"e"}}
 	jsonic.Scopes = nil
 	query := basic
-	query.Encoding, query.TokenParams = oauth.Query, map[string]string{"client_id": "my id"}
+	query.Encoding, query.TokenParams = oauth.Query, url.Values{"client_id": {"my id"}}
 	tenant := c
 	tenant.TokenURL += "?tenant=a%20b"
 	tenantQuery := query
@@ -130,7 +130,7 @@ func TestRequestLeavesItsArgumentsAlone(t *testing.T) {
 	t.Parallel()
 	base, last := endpoint(t)
 	params := url.Values{"grant_type": {"x"}}
-	c := oauth.Client{ID: "id", Secret: "s", TokenURL: base, TokenParams: map[string]string{"audience": "a"}}
+	c := oauth.Client{ID: "id", Secret: "s", TokenURL: base, TokenParams: url.Values{"audience": {"a"}}}
 	if _, err := c.Request(t.Context(), params); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestRequestsAreThoseOfXOAuth2(t *testing.T) {
 	for _, basic := range []bool{false, true} {
 		for _, secret := range []string{"plain", "s&c:rét +/=%", ""} {
 			style := map[bool]oauth2.AuthStyle{false: oauth2.AuthStyleInParams, true: oauth2.AuthStyleInHeader}[basic]
-			ours := oauth.Client{ID: "id/1", Secret: secret, TokenURL: base + "/t?x=1", Scopes: []string{"a", "b c"}, BasicAuth: basic}
+			ours := oauth.Client{ID: "id/1", Secret: secret, TokenURL: base + "/t?x=1", Scopes: []string{"a", "b c"}, Auth: map[bool]oauth.Auth{true: oauth.AuthBasic}[basic]}
 			theirs := oauth2.Config{ClientID: "id/1", ClientSecret: secret, Scopes: ours.Scopes, RedirectURL: "https://h/cb",
 				Endpoint: oauth2.Endpoint{TokenURL: ours.TokenURL, AuthStyle: style}}
 			creds := clientcredentials.Config{ClientID: "id/1", ClientSecret: secret, Scopes: ours.Scopes, TokenURL: ours.TokenURL, AuthStyle: style}

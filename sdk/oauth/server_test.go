@@ -161,12 +161,12 @@ func TestAgainstAServer(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(c *oauth.Client){
 		"form":  func(*oauth.Client) {},
-		"basic": func(c *oauth.Client) { c.BasicAuth = true },
+		"basic": func(c *oauth.Client) { c.Auth = oauth.AuthBasic },
 		"JSON": func(c *oauth.Client) {
 			c.Encoding, c.Header = oauth.JSON, http.Header{"Content-Type": {"application/vnd.api+json"}}
 		},
 		"query":           func(c *oauth.Client) { c.Encoding, c.TokenURL = oauth.Query, c.TokenURL+"?tenant=t" },
-		"query and basic": func(c *oauth.Client) { c.Encoding, c.BasicAuth = oauth.Query, true },
+		"query and basic": func(c *oauth.Client) { c.Encoding, c.Auth = oauth.Query, oauth.AuthBasic },
 		"without PKCE":    func(c *oauth.Client) { c.NoPKCE = true },
 	} {
 		a := newAuthority(t, strings.Contains(name, "basic"))
