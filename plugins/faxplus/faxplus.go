@@ -63,6 +63,7 @@ func (faxplus) Schema() sdk.Schema {
 		Origins:       []string{api},
 		AnswerOrigins: []string{accounts},
 		ConnectWhen:   method.Is("oauth2"),
+		NoPKCE:        true,
 		// The refresh token does not rotate: both samples of the vendor keep the
 		// old one, which is good for 30 days or for ever.
 		ReuseSeconds: sdk.MaxReuse,

@@ -181,8 +181,8 @@ func (c *checks) checkApproval(t tb, v visit) {
 		t.Errorf("the approval's URL is not an https URL without a user")
 		return
 	}
-	if reach := c.reach(v.in, true); !sdk.MatchOrigin(reach, sdk.OriginOf(u)) {
-		t.Errorf("the person is sent to %s, which is not among the origins of the schema (%s)", sdk.OriginOf(u), list(reach))
+	if reach := c.reach(v.in, false); !sdk.MatchOrigin(reach, sdk.OriginOf(u)) {
+		t.Errorf("the person is sent to %s, which is not among the origins of the schema that the answers may go to (%s)", sdk.OriginOf(u), list(reach))
 	}
 	if leak := c.leak(v.a.URL); leak != "" {
 		t.Errorf("the approval's URL, which everybody on the way sees, has %s", leak)
@@ -194,19 +194,39 @@ func (c *checks) checkApproval(t tb, v visit) {
 		return
 	}
 	q := u.Query()
+	if q.Has("request_uri") {
+		c.checkPushed(t, q)
+		return
+	}
 	sum := sha256.Sum256([]byte(v.cb.Verifier))
+	pkce := !c.schema.NoPKCE
 	for _, p := range []struct {
 		name, want string
 		required   bool
 	}{
 		{"state", v.cb.State, true},
 		{"redirect_uri", v.cb.RedirectURL, true},
-		{"response_type", "code", false},
-		{"code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]), false},
-		{"code_challenge_method", "S256", false},
+		{"response_type", "code", true},
+		{"response_mode", "query", false},
+		{"code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]), pkce},
+		{"code_challenge_method", "S256", pkce},
 	} {
 		if got := q[p.name]; !slices.Equal(got, []string{p.want}) && (p.required || len(got) > 0) {
 			t.Errorf("the approval's URL has %d values of %s, want one, which is the callback's", len(got), p.name)
+			if pkce && strings.HasPrefix(p.name, "code_challenge") {
+				t.Errorf("if the service takes no PKCE, say so in Schema.NoPKCE")
+			}
+		}
+	}
+}
+
+// checkPushed checks the URL of an approval whose parameters were pushed (RFC
+// 9126): a host has heard them, and wants nothing beside them.
+func (c *checks) checkPushed(t tb, q url.Values) {
+	t.Helper()
+	for name := range q {
+		if name != "request_uri" && name != "client_id" {
+			t.Errorf("the approval's URL has %s beside request_uri: push all parameters, but for the client_id", name)
 		}
 	}
 }
