@@ -36,6 +36,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
 	{"internal/publish", "sdk host/form", ""},
+	{"internal/realoauth", "", ""},
 	{"internal/screen", "", "pty x/term"},
 	{"internal/standin", "", ""},
 	{"internal/testplugin", "sdk sdk/oauth", ""},
@@ -54,6 +55,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/apikey", "sdk sdk/serve", ""},
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
+	{"examples/oidc", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/webform", "sdk host host/form host/sealer host/memstore", ""},
 	{"cmd/credhost", "sdk host host/... internal/standin", "cobra x/term"},
 }
