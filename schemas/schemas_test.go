@@ -87,6 +87,8 @@ func TestBothRefuse(t *testing.T) {
 		"an empty title":           `{"name":"t","title":""}`,
 		"a title that is obeyed":   `{"name":"t","title":"\u001b[2J"}`,
 		"a negative version":       `{"name":"t","title":"T","version":-1}`,
+		"half a certificate":       `{"name":"t","title":"T","clientCertificate":{"certificate":"a"}}`,
+		"a certificate of no name": `{"name":"t","title":"T","clientCertificate":{"certificate":"","key":""}}`,
 		"a reuse in the past":      `{"name":"t","title":"T","reuseSeconds":-1}`,
 		"a reuse of centuries":     `{"name":"t","title":"T","reuseSeconds":315360001}`,
 		"a reuse in parts":         `{"name":"t","title":"T","reuseSeconds":1.5}`,

@@ -68,7 +68,21 @@ func (s Schema) evaluate(answers Values, draft bool) (Values, map[string]*Error)
 			faults[f.Name] = invalid(ReasonRequired, f.Message(ReasonRequired)).In(f)
 		}
 	}
+	s.pairUp(full, faults)
 	return full, faults
+}
+
+// pairUp refuses a certificate and a key that are none, or do not belong
+// together, unless something is wrong with either already.
+func (s Schema) pairUp(full Values, faults map[string]*Error) {
+	c := s.ClientCertificate
+	if c == nil || faults[c.Certificate] != nil || faults[c.Key] != nil {
+		return
+	}
+	if _, fault := s.keyPair(full[c.Certificate], full[c.Key]); fault != nil {
+		faults[fault.Field] = fault
+		delete(full, fault.Field)
+	}
 }
 
 // placed refuses an answer that does not fit into the origins that are made

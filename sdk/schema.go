@@ -55,6 +55,10 @@ type Schema struct {
 	// At most [MaxReuse].
 	ReuseSeconds int `json:"reuseSeconds,omitempty"`
 
+	// ClientCertificate names the answers that the host shows on its TLS
+	// connections to the credential's origins; nil: none.
+	ClientCertificate *ClientCertificate `json:"clientCertificate,omitempty"`
+
 	Notices []Notice `json:"notices,omitempty"` // what to tell the person
 
 	// Words translates: Words["de"]["Client ID"] is the German for that title.

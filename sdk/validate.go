@@ -59,6 +59,7 @@ func (s Schema) Validate() error {
 		v.entangled()
 	}
 	v.condition("connectWhen", s.ConnectWhen, Connection)
+	v.certificate()
 	for _, n := range s.Notices {
 		_, known := s.Field(n.Before)
 		v.check(n.Before == "" || known, "notice stands before %q, which is not a field", printable(n.Before))
