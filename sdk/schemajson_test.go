@@ -124,7 +124,7 @@ func compareType(t *testing.T, where string, n *node, defs map[string]*node, of 
 		}
 		if of.Kind() == reflect.Struct && !seen[n.Ref] {
 			seen[n.Ref] = true
-			if n.Ref != strings.ToLower(of.Name()) {
+			if !strings.EqualFold(n.Ref, of.Name()) {
 				t.Errorf("%s: %s stands for a %v", where, n.Ref, of)
 			}
 			compare(t, def, defs, of, seen)
