@@ -2,7 +2,8 @@
 #
 # `make` alone lists the targets. Go and make are all that they need; `make race`
 # wants a C compiler besides, `make generate-check` wants git, and `make test` fetches
-# Node.js, Chromium and form libraries to try the forms in, where that is possible.
+# Node.js, Chromium, form libraries to try the forms in and OAuth servers to connect
+# to, where that is possible.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -62,14 +63,19 @@ clean: ## remove what was built (never ./data, the store)
 # says so.
 .PHONY: test
 test: need-go ## run all tests
-	@need=; ./internal/formtest/tools.sh && need=1; \
+	@forms=; oauth=; ./internal/formtest/tools.sh && forms=1; ./internal/realoauth/tools.sh && oauth=1; \
 		echo "$(GO) test $(TESTFLAGS) ./..."; \
-		CREDHOST_NEED_FORMS=$$need $(GO) test $(TESTFLAGS) ./... || exit; \
-		test -n "$$need" || ./internal/formtest/tools.sh || true
+		CREDHOST_NEED_FORMS=$$forms CREDHOST_NEED_OAUTH=$$oauth $(GO) test $(TESTFLAGS) ./... || exit; \
+		test -n "$$forms" || ./internal/formtest/tools.sh || true; \
+		test -n "$$oauth" || ./internal/realoauth/tools.sh || true
 
 .PHONY: forms-tools
 forms-tools: ## install what the tests of forms need: Node.js, Chromium, form libraries
 	@./internal/formtest/tools.sh
+
+.PHONY: oauth-tools
+oauth-tools: need-go ## install what the tests against real OAuth servers need: Node.js, Chromium, the servers
+	@./internal/realoauth/tools.sh
 
 .PHONY: race
 race: need-cc ## run all tests under the race detector
@@ -81,6 +87,7 @@ lint: need-go ## check formatting and go.mod, then go vet and staticcheck
 		{ echo "these files are not formatted; run gofmt -w on them:" >&2; echo "$$badly" >&2; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
+	$(GO) -C internal/testidp vet ./...
 	$(GO) tool staticcheck ./...
 
 PLATFORMS := $(foreach os,linux darwin windows,$(os)/amd64 $(os)/arm64)

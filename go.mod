@@ -2,8 +2,11 @@ module github.com/credhost/credhost
 
 go 1.26.0
 
-// What npm installs for the tests of forms is no package of this module.
-ignore ./internal/formtest/node/node_modules
+// What npm installs for tests is no package of this module.
+ignore (
+	./internal/formtest/node/node_modules
+	./internal/realoauth/node/node_modules
+)
 
 require (
 	charm.land/bubbletea/v2 v2.0.2
