@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -42,7 +43,8 @@ func (c *credential) patch(ctx context.Context, p Patch) error {
 	}
 	if !maps.Equal(before, c.Values) || !maps.Equal(refs, c.References) {
 		c.dropGrant()
-		c.State, c.Refused, c.Tested, c.Account = nil, nil, nil, ""
+		c.State, c.Refused, c.Tested = nil, nil, nil
+		c.Was, c.Account = cmp.Or(c.Account, c.Was), ""
 	}
 	c.upgrade = nil
 	return nil
@@ -194,7 +196,7 @@ func (c *credential) carryOver(ctx context.Context) error {
 		return nil
 	}
 	if c.typ.Can.Upgrade {
-		p, err := c.w.h.registry.Plugin(c.w.name, c.rec.Type)
+		p, err := c.w.h.plugins.Plugin(c.w.name, c.rec.Type)
 		if err != nil {
 			return err
 		}

@@ -183,7 +183,7 @@ func (w *Workspace) openApplication(ctx context.Context, rec Record) (*applicati
 	if err := w.h.unseal(ctx, rec, &app.content); err != nil {
 		return nil, err
 	}
-	t, err := w.h.registry.Type(rec.Type)
+	t, err := w.h.plugins.Type(rec.Type)
 	if err != nil {
 		return nil, err
 	}

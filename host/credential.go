@@ -46,13 +46,25 @@ type Credential struct {
 
 	Origins   sdk.Origins       `json:"origins"`             // where its secrets may go
 	Account   string            `json:"account,omitempty"`   // whose it is at the service
+	Was       string            `json:"was,omitempty"`       // whose it was before it was connected last, if that was somebody else
+	Granted   bool              `json:"granted"`             // there is a grant, or what renews one
+	Unrevoked []Unrevoked       `json:"unrevoked,omitempty"` // grants that are not used any more, and may live at the service
 	Facts     map[string]string `json:"facts,omitempty"`     // public things learnt from the service
 	Expiry    *time.Time        `json:"expiry,omitempty"`    // of the grant at hand
 	Reconnect *time.Time        `json:"reconnect,omitempty"` // when a person must connect it again
+	Ends      *time.Time        `json:"ends,omitempty"`      // when it dies, if nobody connects or uses it before
+	Warning   string            `json:"warning,omitempty"`   // what to do before it dies, once that is near
 	Tested    *Verdict          `json:"tested,omitempty"`    // the last test
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+}
+
+// An Unrevoked grant is one that was to be revoked, and could not be. See
+// [Workspace.Revoke] and [Workspace.Forget].
+type Unrevoked struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
 }
 
 // content is the sealed part of a credential's record. What holds a secret has
@@ -69,7 +81,16 @@ type content struct {
 	Serial uint64       `json:"serial"` // counts the grants
 	State  []byte       `json:"state,omitempty"`
 
+	Attempt string   `json:"attempt,omitempty"` // that brought the grant
+	Spent   bool     `json:"spent,omitempty"`   // State was shown to the service, and the answer lost
+	Lost    []string `json:"lost,omitempty"`    // attempts whose answers were lost; one may come yet
+
+	Warned    time.Time `json:"warned,omitzero"`    // of which Reconnect people were warned
+	KeepAfter time.Time `json:"keepAfter,omitzero"` // it is not renewed for want of use before
+
 	Account string   `json:"account,omitempty"` // of the last grant that named one
+	Was     string   `json:"was,omitempty"`     // the Account before it was connected last, or before the answers changed
+	Endings []ending `json:"endings,omitempty"` // grants that are to be revoked
 	Refused *refused `json:"refused,omitempty"`
 	Tested  *Verdict `json:"tested,omitempty"`
 }
@@ -93,6 +114,7 @@ type storedGrant struct {
 	Obtained  time.Time           `json:"obtained"`
 	Expiry    time.Time           `json:"expiry,omitzero"`
 	Reconnect time.Time           `json:"reconnect,omitzero"`
+	Idle      time.Duration       `json:"idle,omitempty"`
 	Facts     map[string]string   `json:"facts,omitempty"`
 	Values    map[string]string   `json:"values,omitempty"`
 }
@@ -100,22 +122,31 @@ type storedGrant struct {
 // A credential is a record that has been opened.
 type credential struct {
 	content
-	w   *Workspace
-	rec Record
-	typ Type
-	app *application // whose answers go before its own; nil: none
+	w      *Workspace
+	rec    Record // with changes
+	stored Record // without
+	typ    Type
+	app    *application // whose answers go before its own; nil: none
 
 	upgrade error // why the answers are not complete for the schema as it is
+
+	// Of a credential that is being edited:
+
+	held       *hold
+	unfinished error     // why what was left unfinished before could not be ended
+	spent      time.Time // when State was spent, if the service forgives that
+	obtained   *obtained // what must not be lost
+	warnings   []Warning // for when it is saved
 }
 
 // open opens a record, carrying its answers over to the schema as it is.
 func (w *Workspace) open(ctx context.Context, rec Record) (*credential, error) {
-	c := &credential{w: w, rec: rec}
+	c := &credential{w: w, rec: rec, stored: rec}
 	if err := w.h.unseal(ctx, rec, &c.content); err != nil {
 		return nil, err
 	}
 	var err error
-	if c.typ, err = w.h.registry.Type(rec.Type); err != nil {
+	if c.typ, err = w.h.plugins.Type(rec.Type); err != nil {
 		return nil, err
 	}
 	if c.Application != "" {
@@ -129,6 +160,7 @@ func (w *Workspace) open(ctx context.Context, rec Record) (*credential, error) {
 // seal writes the content into the record.
 func (c *credential) seal(ctx context.Context) error {
 	c.SchemaVersion = c.typ.Schema.Version
+	c.rec.Due = c.due()
 	kept := c.content
 	if kept.Grant != nil && kept.Grant.Sign&sdk.SignCount != 0 {
 		kept.Grant = nil // each host counts its own
@@ -216,12 +248,17 @@ func (c *credential) view() Credential {
 		Application: c.Application, Origins: c.Origins, Account: c.Account, Tested: c.Tested,
 		Answers: map[string]json.RawMessage{}, Created: c.rec.Created, Updated: c.rec.Updated}
 	v.Status, v.Reason = c.status()
+	v.Was, v.Granted = c.was(), c.hasGrant()
+	for _, e := range c.Endings {
+		v.Unrevoked = append(v.Unrevoked, Unrevoked{e.Since, e.Reason})
+	}
 	if c.Refused != nil {
 		v.Since = &c.Refused.Since
 	}
 	if g := c.Grant; g != nil {
 		v.Facts = g.Facts
-		v.Expiry, v.Reconnect = some(g.Expiry), some(g.Reconnect)
+		v.Expiry, v.Reconnect, v.Ends = some(g.Expiry), some(g.Reconnect), some(c.ends())
+		v.Warning = c.expiring()
 	}
 	shown(v.Answers, c.typ.Schema, c.Values, c.References)
 	return v

@@ -5,7 +5,6 @@ package host
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/credhost/credhost/sdk"
@@ -72,7 +71,7 @@ var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c
 
 // fly fetches for everybody who waits for f.
 func (e *entry) fly(f *flight, n need) {
-	ctx, cancel := context.WithTimeout(e.w.h.ctx, workTime+leaseTime)
+	ctx, cancel := context.WithTimeout(e.w.h.ctx, fetchTime)
 	defer cancel()
 	f.live, f.err = e.obtain(ctx, n)
 	e.mu.Lock()
@@ -93,15 +92,15 @@ func (e *entry) remember(err error) {
 		return
 	}
 	e.tries++
-	e.failed, e.next = err, e.w.h.now().Add(max(backoff(e.tries), se.RetryAfter))
+	e.failed, e.next = err, e.w.h.now().Add(max(e.w.h.backoff(e.tries), se.RetryAfter))
 }
 
 // backoff returns how long to wait after the n-th failure in a row: from half
 // a second to a minute, a half of it by chance, so that hosts do not march in
 // step.
-func backoff(n int) time.Duration {
+func (h *Host) backoff(n int) time.Duration {
 	d := min(500*time.Millisecond<<min(n-1, 10), time.Minute)
-	return d/2 + rand.N(d/2)
+	return d/2 + h.chance(d/2)
 }
 
 // retryIn returns err with what is left of the wait.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -156,9 +157,14 @@ func (e *entry) obtain(ctx context.Context, n need) (*live, error) {
 		if refused != nil && !isDenied(refused) {
 			return refused
 		}
+		if refused == nil && defence.Off(ctx, defence.Committed) {
+			e.publish(ctx, c, c.live(), n)
+		}
 		return nil
 	})
 	switch {
+	case errors.Is(err, ErrConflict) && ctx.Err() == nil: // another host was faster: what came of it?
+		return e.obtain(ctx, n)
 	case refused != nil:
 		w.h.log.WarnContext(ctx, "grant not obtained", "workspace", w.name, "credential", id, "type", c.typeName(), "err", refused)
 		return nil, refused
@@ -196,7 +202,7 @@ func (c *credential) usable(n need) error {
 	case StatusConnect:
 		return sdk.Errorf(sdk.Denied, "the credential must be connected first: nobody has approved access yet")
 	case StatusAgain:
-		if !n.force {
+		if !n.force || c.Spent {
 			return c.Refused.Error.Because(nil)
 		}
 	case StatusDenied:
@@ -209,24 +215,26 @@ func (c *credential) usable(n need) error {
 
 // renew asks the plugin for a grant and takes its answer into the content.
 func (c *credential) renew(ctx context.Context, n need) error {
-	p, err := c.w.h.registry.Plugin(c.w.name, c.rec.Type)
-	if err != nil {
-		return err
+	if c.unfinished != nil {
+		return c.unfinished
 	}
-	in, err := c.input(ctx)
-	if err != nil {
-		return err
+	in := newIntent(n.refusal, nil)
+	in.Spent = c.spent
+	g, err := c.attempt(ctx, in)
+	if errors.Is(err, errLost) {
+		if c.lose(in); c.Spent {
+			return err
+		}
+		in = newIntent(n.refusal, nil) // with the answers alone
+		g, err = c.attempt(ctx, in)
 	}
-	in.Refused = n.refusal
-	g, err := p.Grant(c.allow(ctx, c.Origins.Answers), in)
 	if err == nil {
-		return c.take(g)
+		return c.take(g, in)
 	}
-	var se *sdk.Error
-	if errors.As(err, &se) && isDenied(err) {
-		c.refuse(*se)
+	if isDenied(err) {
+		c.refuse(err)
 		if n.refusal != nil {
-			c.dropGrant() // or else it serves until it ends
+			c.Grant, c.Serial = nil, c.Serial+1 // or else it serves until it ends
 		}
 	}
 	return err
@@ -234,15 +242,20 @@ func (c *credential) renew(ctx context.Context, n need) error {
 
 // refuse notes that the service does not take the credential. It is tried
 // again after a while, unless a person must connect it.
-func (c *credential) refuse(e sdk.Error) {
+func (c *credential) refuse(err error) {
+	e := &sdk.Error{Code: sdk.Denied, Message: "the service refuses"}
+	errors.As(err, &e)
 	now := c.w.h.now().UTC()
-	r := &refused{Error: e, Since: now}
+	r := &refused{Error: *e, Since: now}
 	if c.Refused != nil {
 		r.Since, r.Tries = c.Refused.Since, c.Refused.Tries
 	}
 	r.Tries++
 	r.Next = now.Add(min(30*time.Second<<min(r.Tries-1, 10), 15*time.Minute))
 	r.Error.Err = nil
+	if c.Refused == nil {
+		c.warnRefused(r)
+	}
 	c.Refused = r
 }
 

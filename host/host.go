@@ -33,6 +33,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,6 +73,11 @@ type Config struct {
 	// [Workspace.RedirectURL] adds. Without it nothing can be connected.
 	CallbackURL string
 
+	// Returns are the addresses to which people may be sent when they have
+	// connected a credential, by names that [Visit.Return] uses: https, or http
+	// on this machine.
+	Returns map[string]string
+
 	// Release says for which workspaces and types [Workspace.Release] is
 	// allowed. Nil: for none.
 	Release func(workspace, typ string) bool
@@ -82,6 +89,16 @@ type Config struct {
 	// Audit is called for everything that was done, before the caller learns
 	// of it. It must be safe for concurrent use.
 	Audit func(ctx context.Context, e Event)
+
+	// Warn is called when a person should do something before a credential
+	// dies, or because it has died. It is called once for each, by one of the
+	// hosts that share the store. It must be safe for concurrent use, and
+	// return soon.
+	Warn func(ctx context.Context, w Warning)
+
+	// WarnAhead is how long before a credential dies people are warned. Zero:
+	// 7 days, or a quarter of its life if that is shorter.
+	WarnAhead time.Duration
 
 	Logger *slog.Logger // slog.Default() if nil; never told a secret
 
@@ -102,17 +119,30 @@ type Host struct {
 	cfg      Config
 	store    Store
 	registry *registry.Registry
+	plugins  plugins // those of registry
 	guard    *egress.Guard
+	out      http.RoundTripper // guard
 	log      *slog.Logger
 	now      func() time.Time
+	chance   func(below time.Duration) time.Duration
+	wait     func(context.Context, time.Duration) error // sleep
 
 	workspaces sync.Map     // name → *Workspace
+	endpoints  sync.Map     // URL → *endpoint, of those that fail
 	seen       atomic.Int64 // when the store's changes were last read, in Unix nanoseconds
 
 	ctx  context.Context // ends with Close; for what outlives a caller
 	stop context.CancelFunc
 	mu   sync.Mutex // held while something begins in the background, or stops
 	busy sync.WaitGroup
+}
+
+// plugins are what a host needs of its [registry.Registry].
+type plugins interface {
+	Types() []Type
+	Type(name string) (Type, error)
+	Plugin(workspace, typ string) (sdk.Plugin, error)
+	Close() error
 }
 
 // Open finds the plugins that cfg names. It starts none of those whose
@@ -122,7 +152,32 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	if cfg.Store == nil || cfg.Sealer == nil {
 		return nil, errors.New("host: Config needs a Store and a Sealer")
 	}
-	h := &Host{cfg: cfg, store: cfg.Store, guard: egress.New(cfg.Egress), log: cfg.Logger, now: cfg.Now}
+	if err := cfg.checkAddresses(); err != nil {
+		return nil, err
+	}
+	h := newHost(cfg)
+	_, since, err := h.store.Changes(ctx, 0)
+	if err != nil {
+		return nil, fmt.Errorf("host: reading the store: %w", err)
+	}
+	h.seen.Store(h.now().UnixNano())
+	h.guard = egress.New(cfg.Egress)
+	h.registry, err = registry.Open(ctx, registry.Config{
+		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
+		Guard: h.guard, Logger: registry.Logger(h.log),
+	})
+	if err != nil {
+		h.guard.Close()
+		return nil, fmt.Errorf("host: finding plugins: %w", err)
+	}
+	h.plugins, h.out = h.registry, h.guard
+	h.start(ctx, since)
+	return h, nil
+}
+
+// newHost returns a host that has no plugins and no way out yet.
+func newHost(cfg Config) *Host {
+	h := &Host{cfg: cfg, store: cfg.Store, log: cfg.Logger, now: cfg.Now, chance: rand.N[time.Duration], wait: sleep}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -132,23 +187,15 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	if h.cfg.MaxSpool == 0 {
 		h.cfg.MaxSpool = 8 << 20
 	}
-	_, since, err := h.store.Changes(ctx, 0)
-	if err != nil {
-		return nil, fmt.Errorf("host: reading the store: %w", err)
-	}
-	h.seen.Store(h.now().UnixNano())
-	h.registry, err = registry.Open(ctx, registry.Config{
-		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
-		Guard: h.guard, Logger: registry.Logger(h.log),
-	})
-	if err != nil {
-		h.guard.Close()
-		return nil, fmt.Errorf("host: finding plugins: %w", err)
-	}
+	return h
+}
+
+// start begins what goes on in the background.
+func (h *Host) start(ctx context.Context, since uint64) {
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	h.background(func() { h.follow(since) })
 	h.background(h.renewAhead)
-	return h, nil
+	h.background(h.watch)
 }
 
 // Close stops the plugins and waits for what is under way. Requests that are
@@ -158,7 +205,7 @@ func (h *Host) Close() error {
 	h.stop()
 	h.mu.Unlock()
 	h.busy.Wait()
-	err := h.registry.Close()
+	err := h.plugins.Close()
 	h.guard.Close()
 	return err
 }
@@ -178,10 +225,10 @@ func (h *Host) background(f func()) bool {
 var errClosed = errors.New("host: closed")
 
 // Types returns the types of credential that the host can keep, by name.
-func (h *Host) Types() []Type { return h.registry.Types() }
+func (h *Host) Types() []Type { return h.plugins.Types() }
 
 // Type returns the type with the given name. The error is an [*sdk.Error].
-func (h *Host) Type(name string) (Type, error) { return h.registry.Type(name) }
+func (h *Host) Type(name string) (Type, error) { return h.plugins.Type(name) }
 
 // Registry returns the programs behind the types: which there are, which are
 // trusted, and how they fare.

@@ -85,7 +85,7 @@ func (c *credential) signing(ctx context.Context, l *live) error {
 	if l.Sign == 0 {
 		return nil
 	}
-	p, err := c.w.h.registry.Plugin(c.w.name, c.rec.Type)
+	p, err := c.w.h.plugins.Plugin(c.w.name, c.rec.Type)
 	if err != nil {
 		return err
 	}

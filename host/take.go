@@ -15,14 +15,33 @@ import (
 	"github.com/credhost/credhost/sdk"
 )
 
+// An obtained grant is one that was spent for, and so must not be lost.
+type obtained struct {
+	grant  sdk.Grant
+	intent *intent
+}
+
 // take takes a plugin's grant into the content. It refuses one that would go
 // where the answers do not say.
-func (c *credential) take(g sdk.Grant) error {
+func (c *credential) take(g sdk.Grant, in *intent) error {
 	if !within(g.Origins, c.Origins.Grant) {
 		return sdk.Errorf(sdk.Internal, "the plugin %s wants to send the grant to an address that the answers do not allow: tell its author", c.typ.Program)
 	}
+	if in.spends(c) {
+		c.obtained = &obtained{g, in}
+	}
+	if in.Callback != nil {
+		c.replace(g)
+	}
 	c.narrow(g.Origins)
 	c.Serial++
+	c.Attempt, c.Spent = in.Attempt, false
+	switch i := slices.Index(c.Lost, in.Attempt); {
+	case i >= 0:
+		c.Lost = c.Lost[i+1:] // what was begun later is worth more
+	case in.Callback != nil:
+		c.Lost = nil // a person has just approved
+	}
 	c.State, c.Refused = g.State, nil
 	if g.Account != "" {
 		c.Account = g.Account
@@ -30,16 +49,18 @@ func (c *credential) take(g sdk.Grant) error {
 	c.Grant = &storedGrant{
 		Header: canonical(g.Header), Query: g.Query, Path: g.Path, Origins: g.Origins,
 		Sign: g.Sign, Refused: g.Refused,
-		Obtained: c.w.h.now().UTC(), Expiry: g.Expiry.UTC(), Reconnect: g.Reconnect.UTC(),
+		Obtained: c.w.h.now().UTC(), Expiry: g.Expiry.UTC(), Reconnect: g.Reconnect.UTC(), Idle: g.Idle,
 		Facts: g.Facts, Values: g.Values,
 	}
 	return nil
 }
 
-// dropGrant gives up the grant. No cache serves it any more.
+// dropGrant gives up the grant, and what may still come of a late answer. No
+// cache serves it any more.
 func (c *credential) dropGrant() {
 	c.Grant = nil
 	c.Serial++
+	c.Lost = nil
 }
 
 // narrow replaces a pattern, such as https://*.example.com, by the hosts under

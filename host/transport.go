@@ -113,15 +113,15 @@ func (e *entry) again(ctx context.Context, l *live, resp *http.Response) (*live,
 	if l.Sign == 0 && e.w.h.now().Sub(l.obtained) < young {
 		return nil, nil
 	}
-	better, err := e.fetch(ctx, need{old: l, refusal: refusal(resp)})
+	better, err := e.fetch(ctx, need{old: l, refusal: refusalOf(resp)})
 	if err != nil || better.serial == l.serial || better.Sign == 0 && better.same(l) {
 		return nil, err
 	}
 	return better, nil
 }
 
-// refusal returns what a plugin may know of an answer.
-func refusal(resp *http.Response) *sdk.Refusal {
+// refusalOf returns what a plugin may know of an answer.
+func refusalOf(resp *http.Response) *sdk.Refusal {
 	r := &sdk.Refusal{Status: resp.StatusCode, Header: http.Header{}}
 	for _, name := range []string{"Www-Authenticate", "Authentication-Info", "Retry-After", "Date"} {
 		if v := resp.Header.Values(name); v != nil {

@@ -109,7 +109,7 @@ func (w *Workspace) ask(ctx context.Context, id string, l *live) error {
 	if err != nil {
 		return err
 	}
-	p, err := w.h.registry.Plugin(w.name, c.rec.Type)
+	p, err := w.h.plugins.Plugin(w.name, c.rec.Type)
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,10 @@ package host
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/credhost/credhost/sdk"
 )
@@ -199,7 +196,7 @@ func (w *Workspace) typ(name string) (Type, error) {
 	if w.err != nil {
 		return Type{}, w.err
 	}
-	return w.h.registry.Type(name)
+	return w.h.plugins.Type(name)
 }
 
 // get returns a record of the given kind.
@@ -221,75 +218,6 @@ func (w *Workspace) load(ctx context.Context, id string) (*credential, error) {
 		return nil, err
 	}
 	return w.open(ctx, rec)
-}
-
-// A host holds a lease at most this long, and works on what it holds it for at
-// most workTime: the rest is for the store.
-const (
-	leaseTime = 90 * time.Second
-	workTime  = 60 * time.Second
-)
-
-// edit calls f with a credential that no other process is editing, and saves
-// what f did unless it returns an error; errUnchanged is none.
-func (w *Workspace) edit(ctx context.Context, id string, f func(context.Context, *credential) error) (*credential, error) {
-	if _, err := w.get(ctx, id, KindCredential); err != nil {
-		return nil, err
-	}
-	lease, err := w.lease(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	held := true
-	defer func() {
-		if held {
-			w.h.store.Unlease(context.WithoutCancel(ctx), lease)
-		}
-	}()
-	c, err := w.load(ctx, id) // again: it may have changed while we waited
-	if err != nil {
-		return nil, err
-	}
-	work, cancel := context.WithTimeout(ctx, workTime)
-	defer cancel()
-	switch err := f(work, c); {
-	case errors.Is(err, errUnchanged):
-		return c, nil
-	case err != nil:
-		return c, err
-	}
-	saved := context.WithoutCancel(ctx) // what f did at the service cannot be undone
-	c.rec.Generation++
-	if err := c.seal(saved); err != nil {
-		return c, err
-	}
-	if err := w.h.store.Save(saved, c.rec, &lease); err != nil {
-		return c, fmt.Errorf("host: saving %s: %w", id, err)
-	}
-	held = false
-	if e, ok := w.entries.Load(id); ok {
-		e.(*entry).saved(c)
-	}
-	return c, nil
-}
-
-// errUnchanged says that there is nothing to save.
-var errUnchanged = errors.New("unchanged")
-
-// lease waits until the credential is nobody else's.
-func (w *Workspace) lease(ctx context.Context, id string) (Lease, error) {
-	owner := rand.Text()
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		l, err := w.h.store.Lease(ctx, w.name, id, owner, leaseTime)
-		if !errors.Is(err, ErrLeased) {
-			return l, err
-		}
-		select {
-		case <-ctx.Done():
-			return Lease{}, ctx.Err()
-		case <-time.After(wait):
-		}
-	}
 }
 
 func checkName(name string) error {

@@ -33,6 +33,10 @@ func (r *Registry) Plugin(workspace, typ string) (sdk.Plugin, error) {
 	return &facade{r: r, workspace: workspace, claim: t}, nil
 }
 
+// ErrDied is the cause of the error of a call whose process ended, or cut its
+// connection, before it answered.
+var ErrDied = wire.ErrGone
+
 // A facade is a type of a program, without a process: each call finds one.
 type facade struct {
 	r         *Registry

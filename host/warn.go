@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"time"
+)
+
+// A WarningKind says what a [Warning] is about.
+type WarningKind string
+
+// The kinds of warnings.
+const (
+	WarnExpiring WarningKind = "expiring"      // a person must connect it again, or enter another secret, before At
+	WarnRefused  WarningKind = "refused"       // the service does not take the answers any more
+	WarnAgain    WarningKind = "connect again" // a person must connect it again, now
+)
+
+// A Warning says that a person should do something about a credential. It
+// holds no secret.
+type Warning struct {
+	Time       time.Time   `json:"time"`
+	Workspace  string      `json:"workspace"`
+	Credential string      `json:"credential"`
+	Type       string      `json:"type"`
+	Name       string      `json:"name,omitempty"`
+	Kind       WarningKind `json:"kind"`
+	Reason     string      `json:"reason"`
+	At         time.Time   `json:"at"` // when it dies, or has died
+}
+
+// warning queues a warning until the credential is saved.
+func (c *credential) warning(kind WarningKind, reason string, at time.Time) {
+	c.warnings = append(c.warnings, Warning{Time: c.w.h.now().UTC(), Workspace: c.w.name, Credential: c.rec.ID,
+		Type: c.rec.Type, Name: c.rec.Name, Kind: kind, Reason: reason, At: at})
+}
+
+// warnRefused queues the warning that the service has begun to refuse.
+func (c *credential) warnRefused(r *refused) {
+	kind := WarnRefused
+	if c.typ.Can.Connect && c.typ.Schema.NeedsConnect(c.answers()) {
+		kind = WarnAgain
+	}
+	c.warning(kind, r.Error.Error(), r.Since)
+}
+
+// warn utters what was queued.
+func (c *credential) warn(ctx context.Context) {
+	for _, w := range c.warnings {
+		c.w.h.log.WarnContext(ctx, "a person should act", "workspace", w.Workspace, "credential", w.Credential, "type", w.Type, "kind", string(w.Kind), "at", w.At)
+		if c.w.h.cfg.Warn != nil {
+			c.w.h.cfg.Warn(ctx, w)
+		}
+	}
+	c.warnings = nil
+}
+
+// warnAhead is how long before its end people are warned of a grant's.
+const warnAhead = 7 * 24 * time.Hour
+
+// warnAt returns from when on people are warned that only connecting will
+// help; zero: never.
+func (c *credential) warnAt() time.Time {
+	g := c.Grant
+	if g == nil || g.Reconnect.IsZero() {
+		return time.Time{}
+	}
+	ahead := c.w.h.cfg.WarnAhead
+	if ahead <= 0 {
+		ahead = warnAhead
+		if life := g.Reconnect.Sub(g.Obtained); life > 0 {
+			ahead = min(ahead, life/4)
+		}
+	}
+	return g.Reconnect.Add(-ahead)
+}
+
+// keepAt returns when a grant is renewed though nobody uses it, or else what
+// renews it would die; zero: never.
+func (c *credential) keepAt() time.Time {
+	g := c.Grant
+	if g == nil || g.Idle <= 0 || len(c.State) == 0 || c.Refused != nil {
+		return time.Time{}
+	}
+	at := g.Obtained.Add(g.Idle / 2)
+	if c.KeepAfter.After(at) {
+		at = c.KeepAfter
+	}
+	return at
+}
+
+// due returns when a host should look at the credential without being asked.
+func (c *credential) due() time.Time {
+	warn, keep := c.warnAt(), c.keepAt()
+	if c.Grant != nil && c.Warned.Equal(c.Grant.Reconnect) {
+		warn = time.Time{}
+	}
+	if warn.IsZero() || !keep.IsZero() && keep.Before(warn) {
+		return keep
+	}
+	return warn
+}
+
+// ends returns when the credential dies unless something is done; zero:
+// unknown. What is used does not die of idleness.
+func (c *credential) ends() time.Time {
+	g := c.Grant
+	if g == nil {
+		return time.Time{}
+	}
+	ends := g.Reconnect
+	if g.Idle > 0 && len(c.State) > 0 {
+		if idle := g.Obtained.Add(g.Idle); ends.IsZero() || idle.Before(ends) {
+			ends = idle
+		}
+	}
+	return ends
+}
+
+// expiring says what a person should know about the credential's end; "" if it
+// is far away.
+func (c *credential) expiring() string {
+	now := c.w.h.now()
+	switch at := c.warnAt(); {
+	case at.IsZero() || now.Before(at):
+		return ""
+	case now.Before(c.Grant.Reconnect):
+		return "access ends on " + c.Grant.Reconnect.Format("2 January 2006") + ": " + c.remedy() + " before that"
+	}
+	return "access has ended on " + c.Grant.Reconnect.Format("2 January 2006") + ": " + c.remedy()
+}
+
+func (c *credential) remedy() string {
+	if c.typ.Can.Connect && c.typ.Schema.NeedsConnect(c.answers()) {
+		return "connect it again"
+	}
+	return "enter another secret"
+}
+
+// watchEvery is how often a host looks for credentials that are due.
+const watchEvery = time.Minute
+
+// watch looks after credentials that nobody uses. Any number of hosts may: the
+// record's lease lets one of them act.
+func (h *Host) watch() {
+	for h.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(h.ctx, watchEvery)
+		h.lookAfter(ctx)
+		cancel()
+		if sleep(h.ctx, watchEvery+h.chance(watchEvery/4)) != nil {
+			return
+		}
+	}
+}
+
+// lookAfter warns of what is due, and renews what would die unused.
+func (h *Host) lookAfter(ctx context.Context) {
+	due, err := h.store.Due(ctx, h.now(), 500)
+	if err != nil {
+		h.log.WarnContext(ctx, "the store cannot be asked what is due", "err", err)
+		return
+	}
+	for _, rec := range due {
+		if rec.Kind != KindCredential || ctx.Err() != nil {
+			continue
+		}
+		if err := h.Workspace(rec.Workspace).lookAt(ctx, rec.ID); err != nil && ctx.Err() == nil {
+			h.log.WarnContext(ctx, "a credential that is due was not looked after", "workspace", rec.Workspace, "credential", rec.ID, "err", err)
+		}
+	}
+}
+
+// lookAt does what is due for one credential.
+func (w *Workspace) lookAt(ctx context.Context, id string) error {
+	var keep bool
+	c, err := w.edit(ctx, id, func(_ context.Context, c *credential) error {
+		now := c.w.h.now()
+		if at := c.keepAt(); !at.IsZero() && !now.Before(at) {
+			keep = true
+			c.KeepAfter = now.UTC().Add(time.Hour) // if it fails; also for other hosts
+		}
+		if at := c.warnAt(); !at.IsZero() && !now.Before(at) && !c.Warned.Equal(c.Grant.Reconnect) {
+			c.Warned = c.Grant.Reconnect
+			c.warning(WarnExpiring, c.expiring(), c.Grant.Reconnect)
+		}
+		return nil // or else it stays due
+	})
+	if err != nil || !keep {
+		return err
+	}
+	_, err = w.entry(id).fetch(ctx, need{old: c.live(), renew: true})
+	return err
+}
