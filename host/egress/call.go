@@ -4,6 +4,7 @@ package egress
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -14,6 +15,11 @@ import (
 // A Policy says what one call may reach.
 type Policy struct {
 	Origins []string // patterns, as in [sdk.MatchOrigin]; none: nothing
+
+	// Certificate is presented to those of them that are https and ask for
+	// one, on connections that no request without it shares; nil: none. Where a
+	// route of [Config.Routes] leads to a base URL, that must be https, too.
+	Certificate *tls.Certificate
 
 	// Through, if not nil, gets the HTTP requests that a plugin makes on a
 	// socket, in place of the guard. It is for hosts that write down what a

@@ -17,6 +17,7 @@
 package egress
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"net/http"
@@ -90,6 +91,7 @@ type Guard struct {
 	instead   map[string]string // what is dialled → where its route leads
 	guarded   *http.Transport   // checks every address
 	routed    *http.Transport   // for routes alone, which must not share a pool with others
+	pools     pools             // of client certificates, which must not either
 }
 
 var _ http.RoundTripper = (*Guard)(nil)
@@ -101,6 +103,12 @@ func New(config Config) *Guard {
 	g.routes, g.instead = parseRoutes(config.Routes)
 	g.guarded = g.newTransport(g.dialChecked)
 	g.routed = g.newTransport(g.dialRoute)
+	g.pools.transport = func(routed bool) *http.Transport {
+		if routed {
+			return g.newTransport(g.dialRoute)
+		}
+		return g.newTransport(g.dialChecked)
+	}
 	return g
 }
 
@@ -109,25 +117,37 @@ func New(config Config) *Guard {
 func (g *Guard) Close() error {
 	g.guarded.CloseIdleConnections()
 	g.routed.CloseIdleConnections()
+	g.pools.close()
 	return nil
 }
 
 // RoundTrip sends r and returns the answer as it came: redirects are not
 // followed and nothing is decompressed. If r's context has a [Policy], it must
-// allow r's origin.
+// allow r's origin, and may have a client certificate to present there.
 //
 // A request that is not safe to repeat (RFC 9110, section 9.2.1) is given to
 // the service at most once: it is sent again only if nothing of it had left, or
 // if the service said, in HTTP/2, that it had not looked at it.
 func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	p, _ := PolicyFrom(r.Context())
+	return g.roundTrip(r, p.Certificate)
+}
+
+func (g *Guard) roundTrip(r *http.Request, certificate *tls.Certificate) (*http.Response, error) {
 	origin, err := g.permit(r)
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
-	transport, out := g.prepare(r, origin)
+	transport, out := g.prepare(r, origin, certificate)
+	out, asked := watched(out)
 	resp, err := transport.RoundTrip(out)
 	if err != nil {
+		if asked.Load() && r.Context().Err() == nil {
+			if refused := refusedCertificate(transport, out, origin, err, certificate != nil); refused != nil {
+				return nil, refused
+			}
+		}
 		return nil, explain(r.Context(), origin, err)
 	}
 	resp.Request = r

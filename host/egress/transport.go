@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,7 +22,7 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // which passes answers on as they were sent.
 func (g *Guard) newTransport(dial dialFunc) *http.Transport {
 	c := g.config
-	return &http.Transport{
+	return presenting(&http.Transport{
 		DialContext: dial,
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
@@ -38,7 +39,7 @@ func (g *Guard) newTransport(dial dialFunc) *http.Transport {
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
-	}
+	}, nil)
 }
 
 func (g *Guard) dialer() net.Dialer {
@@ -59,13 +60,23 @@ func (g *Guard) dialChecked(ctx context.Context, network, addr string) (net.Conn
 	return d.DialContext(ctx, network, addr)
 }
 
-// prepare returns what to send in r's place, and through which transport.
-func (g *Guard) prepare(r *http.Request, origin string) (*http.Transport, *http.Request) {
+// prepare returns what to send in r's place, and through which transport. The
+// certificate may be nil; where there is no TLS, it is not used.
+func (g *Guard) prepare(r *http.Request, origin string, certificate *tls.Certificate) (*http.Transport, *http.Request) {
 	out := r.WithContext(r.Context())
 	out.Header = sentOnce(r.Header)
+	guarded, routed := g.guarded, g.routed
 	to, ok := g.routes[origin]
+	scheme := r.URL.Scheme
+	if to.base != nil {
+		scheme = to.base.Scheme
+	}
+	if certificate != nil && strings.EqualFold(scheme, "https") {
+		p := g.pools.of(certificate)
+		guarded, routed = p.guarded, p.routed
+	}
 	if !ok {
-		return g.guarded, out
+		return guarded, out
 	}
 	if to.base != nil {
 		out.URL, out.Host = to.rewrite(r.URL), r.Host
@@ -73,7 +84,7 @@ func (g *Guard) prepare(r *http.Request, origin string) (*http.Transport, *http.
 			out.Host = r.URL.Host
 		}
 	}
-	return g.routed, out
+	return routed, out
 }
 
 // sentOnce returns h in a form that keeps net/http from repeating the request.

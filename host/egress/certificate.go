@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// As returns the guard with a client certificate, which it presents to every
+// https service that asks for one (RFC 8446, section 4.3.2), as if a [Policy]
+// named it: for the host's own clients, whose contexts have no policy. With nil
+// it is the guard itself. It is safe for concurrent use.
+func (g *Guard) As(certificate *tls.Certificate) http.RoundTripper {
+	if certificate == nil {
+		return g
+	}
+	return identified{g, certificate}
+}
+
+type identified struct {
+	g           *Guard
+	certificate *tls.Certificate
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (i identified) RoundTrip(r *http.Request) (*http.Response, error) {
+	return i.g.roundTrip(r, i.certificate)
+}
+
+// ErrCertificate is why a service broke off the handshake: it wants a client
+// certificate, and there is none, or it does not take the one there is. It has
+// looked at no request then, whatever of it was on its way (RFC 8446, section
+// 4.4.2.4).
+var ErrCertificate = errors.New("the service does not take the client certificate")
+
+// The bounds of what is kept for certificates.
+const (
+	maxPools = 128
+	keepPool = time.Minute // since it was last used
+)
+
+// pools hold the connections that were made with client certificates: each
+// certificate has its own, and its own TLS sessions, so that nobody is taken
+// for another. It is safe for concurrent use.
+type pools struct {
+	transport func(routed bool) *http.Transport // returns a new one
+
+	mu  sync.Mutex
+	all map[[sha256.Size]byte]*pool
+}
+
+// A pool holds the connections of one certificate.
+type pool struct {
+	guarded, routed *http.Transport
+	used            time.Time
+	timer           *time.Timer
+}
+
+// close closes the connections that nobody uses. One that is in use is closed
+// when it has been idle for a while.
+func (p *pool) close() {
+	p.timer.Stop()
+	p.guarded.CloseIdleConnections()
+	p.routed.CloseIdleConnections()
+}
+
+// of returns the pool of a certificate.
+func (s *pools) of(certificate *tls.Certificate) *pool {
+	key := fingerprint(certificate)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.all[key]
+	if p == nil {
+		p = &pool{guarded: presenting(s.transport(false), certificate), routed: presenting(s.transport(true), certificate)}
+		p.timer = time.AfterFunc(keepPool, func() { s.expire(key, p) })
+		if len(s.all) >= maxPools {
+			s.evict()
+		}
+		if s.all == nil {
+			s.all = map[[sha256.Size]byte]*pool{}
+		}
+		s.all[key] = p
+	}
+	p.used = time.Now()
+	p.timer.Reset(keepPool)
+	return p
+}
+
+// expire forgets a pool, and with it the private key, unless it has just been
+// used.
+func (s *pools) expire(key [sha256.Size]byte, p *pool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[key] == p && time.Since(p.used) >= keepPool {
+		delete(s.all, key)
+		p.close()
+	}
+}
+
+// evict forgets the pool that was not used for longest.
+func (s *pools) evict() {
+	var oldest [sha256.Size]byte
+	for key, p := range s.all {
+		if o := s.all[oldest]; o == nil || p.used.Before(o.used) {
+			oldest = key
+		}
+	}
+	s.all[oldest].close()
+	delete(s.all, oldest)
+}
+
+// close forgets all pools.
+func (s *pools) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, p := range s.all {
+		p.close()
+		delete(s.all, key)
+	}
+}
+
+// fingerprint identifies a certificate, with its chain. Its key need not be in
+// it: a certificate has one.
+func fingerprint(certificate *tls.Certificate) [sha256.Size]byte {
+	var all []byte
+	for _, der := range certificate.Certificate {
+		all = binary.BigEndian.AppendUint32(all, uint32(len(der)))
+		all = append(all, der...)
+	}
+	return sha256.Sum256(all)
+}
+
+// presenting makes a transport present a certificate, or say that there is none
+// if it is nil, to whoever asks for one. A server may hint at the authorities
+// that it knows; a self-signed certificate (RFC 8705, section 2.2) is of none
+// of them, so hints are passed over.
+func presenting(t *http.Transport, certificate *tls.Certificate) *http.Transport {
+	if certificate == nil {
+		certificate = new(tls.Certificate)
+	}
+	t.TLSClientConfig.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if a, ok := info.Context().Value(askedKey{}).(*atomic.Bool); ok {
+			a.Store(true)
+		}
+		return certificate, nil
+	}
+	return t
+}
+
+// askedKey is the key of a context's note of whether a server has asked for a
+// certificate.
+type askedKey struct{}
+
+// watched returns r with such a note.
+func watched(r *http.Request) (*http.Request, *atomic.Bool) {
+	asked := new(atomic.Bool)
+	return r.WithContext(context.WithValue(r.Context(), askedKey{}, asked)), asked
+}
+
+// certificateAlerts are those with which a server refuses a client's
+// certificate, or the lack of one (RFC 8446, section 6.2).
+var certificateAlerts = []tls.AlertError{
+	40,  // handshake_failure: what TLS 1.2 has in the place of the last one
+	42,  // bad_certificate
+	43,  // unsupported_certificate
+	44,  // certificate_revoked
+	45,  // certificate_expired
+	46,  // certificate_unknown
+	48,  // unknown_ca
+	49,  // access_denied
+	116, // certificate_required
+}
+
+// isRefusal reports whether err is the alert of a server that has asked for a
+// certificate and does not take what it got.
+func isRefusal(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error" && op.Err != nil &&
+		slices.ContainsFunc(certificateAlerts, func(a tls.AlertError) bool { return a.Error() == op.Err.Error() })
+}
+
+// refusedCertificate returns what to say if a request failed because a server,
+// which had asked for a client certificate, does not take the one it got, or
+// having none; else nil.
+//
+// In TLS 1.3 a client may send its request before the server has looked at the
+// certificate, and what it sends may cost it the answer. So where a connection
+// just broke, another one is opened to hear why, on which nothing is sent.
+func refusedCertificate(t *http.Transport, out *http.Request, origin string, err error, presented bool) error {
+	if !isRefusal(err) {
+		if _, own := errors.AsType[*sdk.Error](err); own || isTimeout(err) {
+			return nil
+		}
+		if err = listen(out.Context(), t, out.URL); !isRefusal(err) {
+			return nil
+		}
+	}
+	cause := errors.Join(ErrCertificate, err)
+	if presented {
+		return sdk.Errorf(sdk.Denied, "%s does not take the client certificate: check that it is the one that is registered there, and has not ended", origin).Because(cause)
+	}
+	return sdk.Errorf(sdk.Denied, "%s wants a client certificate, and this credential has none: check the address, or have the type declare one", origin).Because(cause)
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+// listenTime is how long a server may take to say what it has against a
+// certificate.
+const listenTime = 2 * time.Second
+
+// listen connects as a request to u would, and returns how the server ends
+// that.
+func listen(ctx context.Context, t *http.Transport, u *url.URL) error {
+	ctx, cancel := context.WithTimeout(ctx, listenTime)
+	defer cancel()
+	raw, err := t.DialContext(ctx, "tcp", hostPort(u.Scheme+"://"+u.Host))
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	config := t.TLSClientConfig.Clone()
+	config.ServerName = u.Hostname()
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	raw.SetReadDeadline(time.Now().Add(listenTime))
+	_, err = conn.Read(make([]byte, 1))
+	return err
+}
