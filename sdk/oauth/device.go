@@ -4,26 +4,16 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/url"
 	"time"
 
 	"github.com/credhost/credhost/sdk"
 )
 
-// deviceState is the JSON form of the State of a device flow's approval.
-type deviceState struct {
-	Version  int    `json:"v"`
-	Code     string `json:"deviceCode"`
-	Interval int    `json:"interval"` // seconds
-}
-
-// The intervals of a device flow, in seconds (RFC 8628, sections 3.2 and 3.5).
+// The intervals of a device flow (RFC 8628, section 3.2).
 const (
-	usualInterval = 5
-	slower        = 5 // when asked to slow down
-	maxInterval   = 3600
+	usualInterval   = 5 * time.Second
+	longestInterval = time.Hour
 )
 
 // Device begins a device flow (RFC 8628, section 3.1): the person types a code
@@ -50,14 +40,9 @@ func (c Client) Device(ctx context.Context) (sdk.Approval, error) {
 	}
 	interval := seconds(member(answer, "interval"))
 	if interval <= 0 {
-		interval = usualInterval * time.Second
+		interval = usualInterval
 	}
-	interval = min(max(interval.Truncate(time.Second), time.Second), maxInterval*time.Second)
-	state, err := json.Marshal(deviceState{1, code, int(interval / time.Second)})
-	if err != nil {
-		panic("oauth: " + err.Error()) // text and numbers always encode
-	}
-	a := sdk.Approval{URL: page, UserCode: user, Interval: interval, State: state}
+	a := sdk.Approval{URL: page, UserCode: user, Interval: min(interval, longestInterval), State: []byte(code)}
 	if life := seconds(member(answer, "expires_in")); life > 0 {
 		a.Expiry = asked.Add(life).Round(0)
 	}
@@ -65,23 +50,15 @@ func (c Client) Device(ctx context.Context) (sdk.Approval, error) {
 }
 
 // ExchangeDevice asks once whether the person has approved (RFC 8628, section
-// 3.4), and returns the first token if so. [sdk.Unavailable] means "not yet".
-// If the service asks to slow down, RetryAfter is the interval from then on
-// (section 3.5). A refusal or a code that has ended is [sdk.Denied].
+// 3.4), and returns the first token if so. [sdk.Unavailable] means "not yet";
+// with the reason "slow_down" the host waits five seconds longer from then on
+// (section 3.5). A refusal, or a code that has ended, is [sdk.Denied].
 func (c Client) ExchangeDevice(ctx context.Context, cb sdk.Callback) (Token, error) {
-	var kept deviceState
-	if json.Unmarshal(cb.Kept, &kept) != nil || kept.Code == "" {
+	if len(cb.Kept) == 0 {
 		return Token{}, sdk.Errorf(sdk.Denied, "there is no code that could have been approved: connect again")
 	}
-	t, err := c.Request(ctx, url.Values{
+	return c.Request(ctx, url.Values{
 		"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
-		"device_code": {kept.Code},
+		"device_code": {string(cb.Kept)},
 	})
-	var e *sdk.Error
-	if !errors.As(err, &e) || e.Reason != "slow_down" {
-		return t, err
-	}
-	slow := *e
-	slow.RetryAfter = max(e.RetryAfter, time.Duration(kept.Interval+slower)*time.Second)
-	return Token{}, &slow
 }
