@@ -35,6 +35,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/defence", "", ""},
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
+	{"internal/postgres", "", ""},
 	{"internal/publish", "sdk host/form", ""},
 	{"internal/realoauth", "", ""},
 	{"internal/screen", "", "pty x/term"},
@@ -50,6 +51,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/sealer", "", "tink x/sys"},
 	{"host/memstore", "host", ""},
 	{"host/sqlitestore", "host", "sqlite"},
+	{"host/pgstore", "host", "pgx"},
 	{"host/storetest", "host", ""},
 
 	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},
@@ -78,6 +80,7 @@ var others = map[string]string{
 	"lipgloss":      "charm.land/lipgloss/v2",
 	"oauth2":        "golang.org/x/oauth2",
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
+	"pgx":           "github.com/jackc/pgx/v5",
 	"protobuf":      "google.golang.org/protobuf",
 	"protocompile":  "github.com/bufbuild/protocompile",
 	"pty":           "github.com/creack/pty",

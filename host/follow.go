@@ -12,9 +12,21 @@ import (
 // to serve from its cache.
 func (h *Host) sees() bool { return h.now().UnixNano()-h.seen.Load() <= int64(blind) }
 
-// follow reads the store's changes each second and drops what they make stale
-// from the cache, so that a deletion reaches every host.
+// follow reads the store's changes each second, or sooner if the store tells of
+// them, and drops what they make stale from the cache, so that a deletion
+// reaches every host.
 func (h *Host) follow(since uint64) {
+	told := make(chan struct{}, 1)
+	if n, ok := h.store.(Notifier); ok {
+		h.background(func() {
+			n.Notify(h.ctx, func() {
+				select {
+				case told <- struct{}{}:
+				default: // it reads all there is once it looks
+				}
+			})
+		})
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -22,6 +34,7 @@ func (h *Host) follow(since uint64) {
 		case <-h.ctx.Done():
 			return
 		case <-tick.C:
+		case <-told:
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, 10*time.Second)
 		newest, err := h.catchUp(ctx, since)

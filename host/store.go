@@ -171,6 +171,18 @@ type Store interface {
 	Close() error
 }
 
+// A Notifier is a [Store] that can tell of changes sooner than who polls it
+// each second. It is optional: hosts find it by type assertion, and poll all
+// the same.
+type Notifier interface {
+	// Notify calls changed soon after something in the store has changed, and
+	// after it may have missed a change, until ctx ends; then it returns. It
+	// calls it for many changes once, and for none at times, and never twice at
+	// once. Where nothing can be told, it only waits for ctx. It may be called
+	// any number of times, also at once.
+	Notify(ctx context.Context, changed func())
+}
+
 // A Sealer encrypts what a store keeps. The associated data binds a ciphertext
 // to its record: Open refuses it with any other. Package sealer has one.
 type Sealer interface {
