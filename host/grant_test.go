@@ -178,8 +178,8 @@ func TestConnectAgain(t *testing.T) {
 	h := open(t, nil)
 	id := h.create("homed", nil)
 	h.connect(id)
-	if err := h.Revoke(t.Context(), id); err != nil {
-		t.Fatal(err)
+	if r, err := h.Revoke(t.Context(), id); err != nil || !r.Told || r.Grant != host.FateDead || r.Refresh != host.FateUnknown || r.Kept {
+		t.Fatalf("Revoke = %+v, %v", r, err)
 	}
 	if c, _ := h.Show(t.Context(), id); c.Status != host.StatusConnect {
 		t.Errorf("status %q after Revoke, want %q", c.Status, host.StatusConnect)

@@ -275,10 +275,11 @@ func TestWorkspaces(t *testing.T) {
 	_, testErr := other.Test(t.Context(), id)
 	_, getErr := other.Client(id).Get("https://placed.example/me")
 	_, releaseErr := other.Release(t.Context(), id)
+	_, revokeErr := other.Revoke(t.Context(), id)
 	for what, err := range map[string]error{
 		"Show": showErr, "Test": testErr, "GET": getErr, "Release": releaseErr,
 		"Update": other.Update(t.Context(), id, host.Patch{}), "Delete": other.Delete(t.Context(), id),
-		"Revoke": other.Revoke(t.Context(), id),
+		"Revoke": revokeErr, "Forget": other.Forget(t.Context(), id),
 	} {
 		if !errors.Is(err, host.ErrNotFound) {
 			t.Errorf("%s in another workspace: %v, want ErrNotFound", what, err)

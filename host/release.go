@@ -4,7 +4,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -57,47 +56,6 @@ func (w *Workspace) Release(ctx context.Context, id string) (_ Released, err err
 	return r, nil
 }
 
-// Revoke makes the credential's grant worthless at the service, if its type
-// knows how, and forgets it here in any case. The error says that the service
-// may still take the old grant.
-func (w *Workspace) Revoke(ctx context.Context, id string) (err error) {
-	var told error
-	c, err := w.edit(ctx, id, func(ctx context.Context, c *credential) error {
-		told = c.revoke(ctx)
-		if c.Grant == nil && c.State == nil {
-			return errUnchanged
-		}
-		c.dropGrant()
-		c.State = nil
-		return nil
-	})
-	err = errors.Join(err, told)
-	w.audit(ctx, "revoke", id, c.typeName(), err)
-	return err
-}
-
-func (c *credential) revoke(ctx context.Context) error {
-	if c.Grant == nil && c.State == nil {
-		return nil
-	}
-	if !c.typ.Can.Revoke {
-		return sdk.Errorf(sdk.Unavailable, "the type %s cannot revoke: the grant is forgotten here, and lives at the service until it ends", c.rec.Type)
-	}
-	p, err := c.w.h.registry.Plugin(c.w.name, c.rec.Type)
-	if err != nil {
-		return err
-	}
-	in, err := c.input(ctx)
-	if err != nil {
-		return err
-	}
-	var g sdk.Grant
-	if c.Grant != nil {
-		g = c.live().Grant
-	}
-	return p.(sdk.Revoker).Revoke(c.reach(ctx), in, g)
-}
-
 // Suggest asks the service what a field offers to choose from. The credential
 // may be a draft. Search is what the person has typed so far.
 func (w *Workspace) Suggest(ctx context.Context, id, field, search string) ([]sdk.Option, error) {
@@ -115,7 +73,7 @@ func (w *Workspace) Suggest(ctx context.Context, id, field, search string) ([]sd
 			return nil, &sdk.Error{Code: sdk.Invalid, Field: needed, Reason: sdk.ReasonRequired, Message: "must be answered first"}
 		}
 	}
-	p, err := w.h.registry.Plugin(w.name, c.rec.Type)
+	p, err := w.h.plugins.Plugin(w.name, c.rec.Type)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,14 @@ import (
 	"github.com/credhost/credhost/host"
 )
 
+// A deleted is what "delete --json" prints.
+type deleted struct {
+	ID         string           `json:"id"`
+	Deleted    bool             `json:"deleted"`
+	Revoked    bool             `json:"revoked"`
+	Revocation *host.Revocation `json:"revocation,omitempty"`
+}
+
 func (p *program) deleteCommand() *cobra.Command {
 	var yes, revoke bool
 	c := &cobra.Command{
@@ -20,8 +28,8 @@ func (p *program) deleteCommand() *cobra.Command {
 		GroupID: "credentials",
 		Short:   "remove a credential for good",
 		Long: `Remove a credential for good. The service is not told, so that a grant which
-was obtained before lives there until it ends; --revoke ends it first, and
-removes nothing if that fails.`,
+was obtained before lives there until it ends, and a copy of it with it;
+--revoke ends it first, and removes nothing if that fails.`,
 		Args:              arguments("an ID", 1, 1),
 		ValidArgsFunction: p.completeIDs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -36,17 +44,26 @@ removes nothing if that fails.`,
 					return err
 				}
 			}
+			done := deleted{ID: id, Deleted: true, Revoked: revoke}
 			if revoke {
-				if err := o.ws.Revoke(ctx, id); err != nil {
+				r, err := o.ws.Revoke(ctx, id)
+				if err != nil {
 					p.note("nothing is deleted: the grant could not be revoked")
-					return err
+					return &advised{err, "without --revoke it is deleted all the same, and the grant lives at the service until it ends"}
 				}
+				done.Revocation = &r
 			}
 			if err := o.ws.Delete(ctx, id); err != nil {
 				return err
 			}
-			done := map[string]any{"id": id, "deleted": true, "revoked": revoke}
-			return p.print(done, func(w io.Writer) { fmt.Fprintf(w, "%s is deleted\n", id) })
+			return p.print(done, func(w io.Writer) {
+				if r := done.Revocation; r != nil {
+					for _, line := range (revoked{ID: id, Revocation: *r}).sentences() {
+						fmt.Fprintln(w, visible(line))
+					}
+				}
+				fmt.Fprintf(w, "%s is deleted\n", id)
+			})
 		},
 	}
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "ask nothing")
@@ -75,9 +92,17 @@ func (p *program) confirmDelete(ctx context.Context, o *opened, id string, revok
 	if !sure {
 		return false, &failure{code: codeDeclined, text: "nothing is deleted"}
 	}
-	t, err := o.host.Type(view.Type)
-	if revoke || err != nil || !t.Can.Revoke {
+	if revoke || err != nil || !lives(view) {
 		return revoke, nil
 	}
+	if t, err := o.host.Type(view.Type); err != nil || !t.Can.Revoke {
+		p.note("its grant lives at the service until it ends: the type %s cannot revoke it", view.Type)
+		return false, nil
+	}
 	return someone.yes(ctx, "revoke its grant at the service first?")
+}
+
+// lives reports whether a credential may have a grant that its service takes.
+func lives(c host.Credential) bool {
+	return c.Granted || len(c.Unrevoked) > 0
 }

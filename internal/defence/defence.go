@@ -30,6 +30,7 @@ const (
 	Redirect  Defence = "the page is told to send the person back here"
 	Page      Defence = "the page is the service's"
 	CodeOnly  Defence = "what comes back is a code, and in the query"
+	Pushed    Defence = "parameters that were pushed are those that the host has heard"
 	Secrets   Defence = "the page's address holds no secret"
 	Returns   Defence = "a person is sent on only to a registered address"
 	Visited   Defence = "a person's browser comes back by a visit of the page"

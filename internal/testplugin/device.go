@@ -5,13 +5,10 @@ package testplugin
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/credhost/credhost/sdk"
 	"github.com/credhost/credhost/sdk/oauth"
@@ -40,53 +37,24 @@ func (Device) Schema() sdk.Schema {
 }
 
 func deviceOAuth(in sdk.Input) oauth.Client {
-	return oauth.Client{ID: in.Get(deviceClient), TokenURL: deviceOrigin + "/token"}
+	return oauth.Client{ID: in.Get(deviceClient), TokenURL: deviceOrigin + "/token", DeviceURL: deviceOrigin + "/device_authorization"}
 }
 
 // Connect implements [sdk.Connector]. The device code, which is a secret,
 // becomes the approval's state.
 func (Device) Connect(ctx context.Context, in sdk.Input, _ sdk.Callback) (sdk.Approval, error) {
-	form := url.Values{"client_id": {in.Get(deviceClient)}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, deviceOrigin+"/device_authorization", strings.NewReader(form.Encode()))
-	if err != nil {
-		return sdk.Approval{}, err
+	a, err := deviceOAuth(in).Device(ctx)
+	var said *oauth.ResponseError
+	if errors.As(err, &said) && said.Code == "invalid_client" {
+		return sdk.Approval{}, sdk.Errorf(sdk.Invalid, "the service does not know this client").In(deviceClient).Because(err)
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, body, err := sdk.Fetch(r)
-	if err != nil {
-		return sdk.Approval{}, err
-	}
-	if resp.StatusCode == http.StatusBadRequest {
-		return sdk.Approval{}, sdk.Errorf(sdk.Invalid, "the service does not know this client").In(deviceClient)
-	}
-	if err := sdk.Status(resp); err != nil {
-		return sdk.Approval{}, err
-	}
-	var a struct {
-		DeviceCode string `json:"device_code"`
-		UserCode   string `json:"user_code"`
-		URI        string `json:"verification_uri"`
-		ExpiresIn  int    `json:"expires_in"`
-		Interval   int    `json:"interval"`
-	}
-	if json.Unmarshal(body, &a) != nil || a.DeviceCode == "" || a.UserCode == "" {
-		return sdk.Approval{}, sdk.Errorf(sdk.Unavailable, "the service answered with something other than a code")
-	}
-	return sdk.Approval{URL: a.URI, UserCode: a.UserCode, State: []byte(a.DeviceCode),
-		Interval: time.Duration(a.Interval) * time.Second,
-		Expiry:   time.Now().Add(time.Duration(a.ExpiresIn) * time.Second)}, nil
+	return a, err
 }
 
 // Exchange implements [sdk.Connector]. Until the person has approved the
-// service says authorization_pending, which is Unavailable.
+// service says authorization_pending, or slow_down, which are Unavailable.
 func (Device) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Grant, error) {
-	tok, err := deviceOAuth(in).Request(ctx, url.Values{"grant_type": {deviceGrant}, "device_code": {string(cb.Kept)}})
-	var said *oauth.ResponseError
-	if errors.As(err, &said) && said.Code == "slow_down" { // 5 s more, for good
-		e := sdk.Errorf(sdk.Unavailable, "the person has not approved yet").Because(err)
-		e.RetryAfter = 10 * time.Second
-		return sdk.Grant{}, e
-	}
+	tok, err := deviceOAuth(in).ExchangeDevice(ctx, cb)
 	if err != nil {
 		return sdk.Grant{}, err
 	}
@@ -115,6 +83,7 @@ type DeviceStandin struct {
 	access  map[string]bool
 	refresh map[string]bool
 	hurry   bool
+	down    int // polls that it will not answer
 }
 
 type deviceCode struct {
@@ -132,6 +101,21 @@ func (d *DeviceStandin) SlowDown() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hurry = true
+}
+
+// Fail makes the service unable to answer the next polls: it asks to try again
+// in seven seconds.
+func (d *DeviceStandin) Fail(polls int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.down = polls
+}
+
+// Granted counts the device codes that were traded.
+func (d *DeviceStandin) Granted() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.access)
 }
 
 // ServeHTTP implements [http.Handler].
@@ -181,6 +165,11 @@ func (d *DeviceStandin) token(w http.ResponseWriter, r *http.Request) {
 	case grant == "refresh_token" && d.refresh[shown]:
 	case grant != deviceGrant || code == nil:
 		refuseToken(w, http.StatusBadRequest, "invalid_grant", "not a good code: "+shown)
+		return
+	case d.down > 0:
+		d.down--
+		w.Header().Set("Retry-After", "7")
+		refuse(w, http.StatusServiceUnavailable, "later")
 		return
 	case d.hurry:
 		d.hurry = false

@@ -41,7 +41,8 @@ var (
 // Schema implements [sdk.Plugin].
 func (Homed) Schema() sdk.Schema {
 	return sdk.Schema{Name: "homed", Title: "Homed", Fields: []sdk.Field{homedClient, homedSecret, homedNote},
-		Origins: []string{"https://*.homed.example"}, AnswerOrigins: []string{homedLogin}}
+		Origins: []string{"https://*.homed.example"}, AnswerOrigins: []string{homedLogin},
+		RevokeReplaced: true}
 }
 
 func homedOAuth(in sdk.Input) oauth.Client {

@@ -23,6 +23,8 @@ type HomedStandin struct {
 	tokens   int
 	reused   int
 	denied   bool
+	revoking func(h *HomedStandin, w http.ResponseWriter, s *homedSession)
+	looks    int // at something revoked, before that is refused
 	instance string
 	account  string
 }
@@ -43,7 +45,7 @@ type homedToken struct {
 
 // NewHomedStandin returns a stand-in.
 func NewHomedStandin() *HomedStandin {
-	return &HomedStandin{codes: map[string]*homedCode{}, refresh: map[string]*homedToken{}, access: map[string]*homedSession{},
+	return &HomedStandin{revoking: revokeAtOnce, codes: map[string]*homedCode{}, refresh: map[string]*homedToken{}, access: map[string]*homedSession{},
 		instance: HomedInstance, account: "person@homed.example"}
 }
 
@@ -79,6 +81,32 @@ func (h *HomedStandin) End() {
 	}
 }
 
+// A HomedRevoking is what homed's stand-in does when it is told to revoke.
+type HomedRevoking func(h *HomedStandin, w http.ResponseWriter, s *homedSession)
+
+// What it can do: end the approval, as it should; end it when it has been asked
+// for twice more; say that it did, and do nothing; fail.
+var (
+	HomedRevokes     HomedRevoking = revokeAtOnce
+	HomedRevokesLate HomedRevoking = func(h *HomedStandin, w http.ResponseWriter, s *homedSession) {
+		revokeAtOnce(h, w, s)
+		h.looks = 2
+	}
+	HomedIgnores HomedRevoking = func(*HomedStandin, http.ResponseWriter, *homedSession) {}
+	HomedFails   HomedRevoking = func(_ *HomedStandin, w http.ResponseWriter, _ *homedSession) {
+		refuse(w, http.StatusServiceUnavailable, "later")
+	}
+)
+
+func revokeAtOnce(_ *HomedStandin, _ http.ResponseWriter, s *homedSession) { s.ended = true }
+
+// Revoking says what it does from now on when it is told to revoke.
+func (h *HomedStandin) Revoking(r HomedRevoking) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.revoking = r
+}
+
 // Deny makes the person refuse from now on, or approve again.
 func (h *HomedStandin) Deny(deny bool) {
 	h.mu.Lock()
@@ -106,11 +134,11 @@ func (h *HomedStandin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.token(w, r)
 	case login && r.URL.Path == "/revoke":
 		if t := h.refresh[r.PostFormValue("token")]; t != nil {
-			t.session.ended = true
+			h.revoking(h, w, t.session)
 		}
 	case !login && r.URL.Path == "/me":
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if s := h.access[token]; s == nil || s.ended || r.Host != hostOf(h.instance) {
+		if s := h.access[token]; s == nil || s.ended && h.refuses() || r.Host != hostOf(h.instance) {
 			refuse(w, http.StatusUnauthorized, "bad token: "+token)
 			return
 		}
@@ -118,6 +146,12 @@ func (h *HomedStandin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		refuse(w, http.StatusNotFound, "no such page")
 	}
+}
+
+// refuses reports whether what has ended is refused by now.
+func (h *HomedStandin) refuses() bool {
+	h.looks--
+	return h.looks < 0
 }
 
 // authorize sends the person back at once, approving.
