@@ -58,7 +58,9 @@ func (w *Workspace) entry(id string) *entry {
 	if e, ok := w.entries.Load(id); ok {
 		return e.(*entry)
 	}
-	e, _ := w.entries.LoadOrStore(id, &entry{w: w, id: id})
+	fresh := &entry{w: w, id: id}
+	fresh.used.Store(w.h.now().Unix()) // or it would look idle while its first grant is fetched
+	e, _ := w.entries.LoadOrStore(id, fresh)
 	return e.(*entry)
 }
 

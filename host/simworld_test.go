@@ -348,7 +348,7 @@ func (p *idp) serve(shown string) (int, tokens) {
 		p.spent[shown]++
 	}
 	p.s.totals.renewals.Add(1)
-	t := tokens{Refresh: p.next(family), Access: fmt.Sprintf("at%d", p.n), Lives: 40}
+	t := tokens{Refresh: p.next(family), Access: fmt.Sprintf("at%d", p.n), Lives: 20}
 	p.access[t.Access] = time.Now().Add(time.Duration(t.Lives) * time.Second)
 	return http.StatusOK, t
 }
@@ -501,5 +501,5 @@ func (s *sim) grantFrom(n *node, t tokens) sdk.Grant {
 }
 
 func (s *sim) grantOf(n *node, state string) sdk.Grant {
-	return s.grantFrom(n, tokens{Access: "at0", Refresh: state, Lives: 40})
+	return s.grantFrom(n, tokens{Access: "at0", Refresh: state, Lives: 20})
 }

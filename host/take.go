@@ -4,7 +4,6 @@ package host
 
 import (
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -114,7 +113,7 @@ func (c *credential) live() *live {
 		l.origins = g.Origins
 	}
 	if life := g.Expiry.Sub(g.Obtained); !g.Expiry.IsZero() && life > 0 {
-		l.renewAt = g.Obtained.Add(life*3/4 - rand.N(life/20+1))
+		l.renewAt = g.Obtained.Add(life*3/4 - c.w.h.chance(life/20+1))
 		l.until = g.Expiry.Add(-min(10*time.Second, life/10))
 	} else if !g.Expiry.IsZero() {
 		l.until = g.Expiry
