@@ -52,7 +52,7 @@ func (c *credential) attempt(ctx context.Context, in *intent) (sdk.Grant, error)
 			return g, err
 		}
 		var cancel context.CancelFunc // the time that the service took was not the plugin's
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), workTime)
+		ctx, cancel = c.w.h.outliving(ctx, workTime)
 		defer cancel()
 	}
 }

@@ -221,6 +221,14 @@ func (h *Host) background(f func()) bool {
 	return true
 }
 
+// outliving returns a context with the values of ctx that ends with the host, or
+// when d has passed, whatever becomes of ctx.
+func (h *Host) outliving(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+	stop := context.AfterFunc(h.ctx, cancel)
+	return longer, func() { stop(); cancel() }
+}
+
 // errClosed is for calls that come after Close.
 var errClosed = errors.New("host: closed")
 
