@@ -56,7 +56,7 @@ func (p person) approve(page, home string) (*url.URL, error) {
 			continue
 		}
 		if r = p.fill(resp, string(body)); r == nil {
-			return nil, fmt.Errorf("the page leads no further: %s\n%s", resp.Status, body)
+			return nil, fmt.Errorf("a page of %s leads no further: %s", resp.Request.URL.Path, resp.Status)
 		}
 	}
 	return nil, errors.New("the pages never end")

@@ -120,8 +120,11 @@ func TestPKCE(t *testing.T) {
 			"scope": {"openid offline_access"}, "prompt": {"consent"}, "state": {strings.Repeat("s", 43)}}
 		bare := h.front.Endpoint(t, "authorization_endpoint") + "?" + request.Encode()
 		back, err := newPerson(h.front, "ada").approve(bare, callback)
-		if err != nil || back.Query().Get("error") != "invalid_request" || back.Query().Get("code") != "" {
-			t.Errorf("a request that is not protected brings %v, %v", back, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q := back.Query(); q.Get("error") != "invalid_request" || q.Has("code") {
+			t.Errorf("a request that is not protected brings the error %q and a code: %v", q.Get("error"), q.Has("code"))
 		}
 		if p.pushes {
 			if status, said := h.front.Post(t, "pushed_authorization_request_endpoint", request); status != http.StatusBadRequest || said["error"] != "invalid_request" {

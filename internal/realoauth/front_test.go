@@ -6,12 +6,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -22,21 +22,28 @@ import (
 // secret is the clients' own.
 const secret = "EXAMPLE-of-a-client's&secret:0123456789"
 
-// A provider is a server that somebody else wrote.
+// A provider is a server that somebody else wrote. One process plays it for all
+// tests, each of which has another issuer.
 type provider struct {
-	name    string
-	command func(t *testing.T) *exec.Cmd
-	pushes  bool // wants requests for approval to be pushed
+	name   string
+	need   func(t *testing.T)     // skips a test that cannot have it
+	base   func() (string, error) // starts the process, and returns where it serves
+	pushes bool                   // wants requests for approval to be pushed
 }
 
 var (
-	oidcProvider = provider{name: "oidc-provider", pushes: true, command: func(t *testing.T) *exec.Cmd {
-		needNode(t)
+	oidcProvider = provider{name: "oidc-provider", pushes: true, need: needNode, base: sync.OnceValues(func() (string, error) {
 		cmd := exec.Command("node", "provider.mjs")
 		cmd.Dir = "node"
-		return cmd
-	}}
-	fosite = provider{name: "fosite", command: func(t *testing.T) *exec.Cmd { return exec.Command(needFosite(t)) }}
+		return run(cmd)
+	})}
+	fosite = provider{name: "fosite", need: needFosite, base: sync.OnceValues(func() (string, error) {
+		path, err := fositeProgram()
+		if err != nil {
+			return "", err
+		}
+		return run(exec.Command(path))
+	})}
 )
 
 // A front is a provider as the world sees it: behind TLS, of an authority that
@@ -44,13 +51,12 @@ var (
 type front struct {
 	*httptest.Server // its URL is the issuer
 	provider
-	operator string // the base URL that is not reachable from outside
+	base *url.URL // where the process serves, which is not reachable from outside
 
-	mu      sync.Mutex
-	passed  []passage
-	lose    bool // the next answer to a renewal does not arrive
-	pushed  int
-	backend *url.URL
+	mu     sync.Mutex
+	passed []passage
+	lose   bool // the next answer to a renewal does not arrive
+	pushed int
 }
 
 // A passage is a request to the token endpoint, and its answer.
@@ -68,10 +74,18 @@ type passage struct {
 // start starts a provider whose client has one redirect URI.
 func (p provider) start(t *testing.T, redirect string) *front {
 	t.Helper()
+	p.need(t)
+	base, err := p.base()
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := &front{provider: p}
+	if f.base, err = url.Parse(base); err != nil {
+		t.Fatal(err)
+	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(f.backend)
+			r.SetURL(f.base)
 			r.Out.Host = r.In.Host
 			r.SetXForwarded()
 		},
@@ -91,47 +105,49 @@ func (p provider) start(t *testing.T, redirect string) *front {
 	f.Config.ErrorLog = quiet()
 	f.StartTLS()
 	t.Cleanup(f.Close)
-	port := run(t, p.command(t), map[string]any{"issuer": f.URL, "redirect": redirect, "secret": secret, "jwks": signingKeys})
-	f.operator = "http://127.0.0.1:" + port
-	f.backend, _ = url.Parse(f.operator)
+	f.operate(t, "new", map[string]any{"issuer": f.URL, "redirect": redirect, "secret": secret, "jwks": signingKeys})
 	return f
 }
 
-// run runs a provider's program until the test is over, and returns its port.
-func run(t *testing.T, cmd *exec.Cmd, settings map[string]any) string {
-	t.Helper()
-	text, err := json.Marshal(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said bytes.Buffer
-	cmd.Env, cmd.Stderr, cmd.WaitDelay = append(os.Environ(), "REALOAUTH="+string(text)), &said, 5*time.Second
+// running ends the processes that run.
+var (
+	runningMu sync.Mutex
+	running   []func()
+)
+
+// run runs a provider's program until all tests are over, and returns where it
+// serves. What it says is shown if it does not start.
+func run(cmd *exec.Cmd) (string, error) {
+	var said lines
+	cmd.Stderr, cmd.WaitDelay = &said, 5*time.Second
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	t.Cleanup(func() {
+	line, err := bufio.NewReader(out).ReadString('\n')
+	port, ok := strings.CutPrefix(strings.TrimSpace(line), "listening ")
+	end := func() {
 		in.Close() // which ends it
 		late := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 		defer late.Stop()
-		if err := cmd.Wait(); err != nil || t.Failed() {
-			t.Logf("the provider ended with %v and said:\n%s", err, said.String())
-		}
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	port, ok := strings.CutPrefix(strings.TrimSpace(line), "listening ")
+		cmd.Wait()
+	}
 	if err != nil || !ok {
-		t.Fatalf("the provider did not start: %v", err)
+		end()
+		return "", fmt.Errorf("%s did not start: %v\n%s", cmd.Path, err, said.String())
 	}
 	go io.Copy(io.Discard, out)
-	return port
+	runningMu.Lock()
+	defer runningMu.Unlock()
+	running = append(running, end)
+	return "http://127.0.0.1:" + port, nil
 }
 
 // watch notes what passed by, and loses what shall be lost.
@@ -205,7 +221,21 @@ func (f *front) Pushed() int {
 // tokens, "withdraw" all approvals, "lifetime?seconds=" sets that of tokens.
 func (f *front) Operate(t *testing.T, what string) {
 	t.Helper()
-	resp, err := http.Post(f.operator+"/test/"+what, "", nil)
+	f.operate(t, what, nil)
+}
+
+func (f *front) operate(t *testing.T, what string, settings map[string]any) {
+	t.Helper()
+	text, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.base.String()+"/test/"+what, bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = strings.TrimPrefix(f.URL, "https://")
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

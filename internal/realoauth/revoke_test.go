@@ -2,12 +2,17 @@
 
 package realoauth_test
 
-import "testing"
+import (
+	"testing"
 
-// revoke revokes the credential.
+	"github.com/credhost/credhost/host"
+)
+
+// revoke revokes the credential, and demands that the host has seen it dead.
 func revoke(t *testing.T, h *house) {
 	t.Helper()
-	if err := h.Revoke(t.Context(), h.id); err != nil {
-		t.Fatalf("Revoke: %v", err)
+	r, err := h.Revoke(t.Context(), h.id)
+	if err != nil || !r.Told || r.Grant != host.FateDead || r.Refresh != host.FateUnknown || r.Kept {
+		t.Fatalf("Revoke = %+v, %v", r, err)
 	}
 }

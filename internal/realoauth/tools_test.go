@@ -37,7 +37,11 @@ func TestMain(m *testing.M) {
 		if err := build("../..", filepath.Join(plugins, "credhost-plugin-oidc"), "./examples/oidc"); err != nil {
 			panic(err)
 		}
-		return m.Run()
+		code := m.Run()
+		for _, end := range running {
+			end()
+		}
+		return code
 	}())
 }
 
@@ -95,19 +99,17 @@ func needChromium(t *testing.T) string {
 	return ""
 }
 
-// needFosite skips a test where fosite cannot be had, and returns the program
-// that is made of it. That fosite is there and the program does not compile is
-// a failure in any case.
-func needFosite(t *testing.T) string {
+// needFosite skips a test where fosite cannot be had. That it is there and the
+// program that is made of it does not compile is a failure in any case.
+func needFosite(t *testing.T) {
 	t.Helper()
-	path, err := fositeProgram()
+	_, err := fositeProgram()
 	if errors.Is(err, errNoModules) {
 		lacking(t, "the modules that ory/fosite needs")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 var errNoModules = errors.New("modules cannot be had")

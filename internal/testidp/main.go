@@ -6,7 +6,8 @@
 //
 // PKCE is enforced, refresh tokens rotate, and one that is used again ends all
 // that came of its approval. It prints the port that it listens at, serves
-// behind the test's own TLS, and ends when its standard input does.
+// behind the test's own TLS, and ends when its standard input does. Each test
+// has a server of its own, by the host of its issuer.
 package main
 
 import (
@@ -17,7 +18,9 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +29,7 @@ import (
 	"github.com/ory/fosite/storage"
 )
 
-// settings come from the test, in the environment.
+// settings come from the test.
 type settings struct {
 	Issuer   string `json:"issuer"`
 	Redirect string `json:"redirect"`
@@ -39,19 +42,12 @@ type server struct {
 	fosite fosite.OAuth2Provider
 	config *fosite.Config
 	store  *storage.MemoryStore
+	mux    *http.ServeMux
 
 	mu sync.RWMutex // held alone by an operator, who changes config and store
 }
 
 func main() {
-	var s settings
-	if err := json.Unmarshal([]byte(os.Getenv("REALOAUTH")), &s); err != nil {
-		log.Fatal("REALOAUTH has no settings: run the tests of package realoauth")
-	}
-	handler, err := newServer(s)
-	if err != nil {
-		log.Fatal(err)
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -61,10 +57,47 @@ func main() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	log.Fatal(http.Serve(l, handler))
+	log.Fatal(http.Serve(l, new(servers)))
 }
 
-func newServer(set settings) (http.Handler, error) {
+// servers are all there are, by host.
+type servers struct{ byHost sync.Map }
+
+// ServeHTTP implements [http.Handler].
+func (all *servers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/test/new" {
+		all.add(w, r)
+		return
+	}
+	s, ok := all.byHost.Load(r.Host)
+	if !ok {
+		http.Error(w, "there is no server for this host", http.StatusMisdirectedRequest)
+		return
+	}
+	s.(*server).ServeHTTP(w, r)
+}
+
+// add makes a server.
+func (all *servers) add(w http.ResponseWriter, r *http.Request) {
+	var set settings
+	err := json.NewDecoder(r.Body).Decode(&set)
+	issuer, parseErr := url.Parse(set.Issuer)
+	if err == nil {
+		err = parseErr
+	}
+	var s *server
+	if err == nil {
+		s, err = newServer(set)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	all.byHost.Store(issuer.Host, s)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func newServer(set settings) (*server, error) {
 	config := &fosite.Config{
 		AccessTokenLifespan:  10 * time.Minute,
 		RefreshTokenLifespan: 24 * time.Hour,
@@ -83,21 +116,25 @@ func newServer(set settings) (http.Handler, error) {
 		compose.OAuth2AuthorizeExplicitFactory, compose.OAuth2PKCEFactory,
 		compose.OAuth2ClientCredentialsGrantFactory, compose.OAuth2RefreshTokenGrantFactory, // and no password grant
 		compose.OAuth2TokenIntrospectionFactory, compose.OAuth2TokenRevocationFactory)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
-	mux.HandleFunc("/authorize", s.authorize)
-	mux.HandleFunc("POST /token", s.token)
-	mux.HandleFunc("POST /introspect", s.introspect)
-	mux.HandleFunc("POST /revoke", s.revoke)
-	mux.HandleFunc("GET /userinfo", s.userinfo)
-	all := http.NewServeMux()
-	all.HandleFunc("/test/{what}", s.operate)
-	all.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		mux.ServeHTTP(w, r)
-	})
-	return all, nil
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
+	s.mux.HandleFunc("/authorize", s.authorize)
+	s.mux.HandleFunc("POST /token", s.token)
+	s.mux.HandleFunc("POST /introspect", s.introspect)
+	s.mux.HandleFunc("POST /revoke", s.revoke)
+	s.mux.HandleFunc("GET /userinfo", s.userinfo)
+	return s, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if what, ok := strings.CutPrefix(r.URL.Path, "/test/"); ok {
+		s.operate(w, r, what)
+		return
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.mux.ServeHTTP(w, r)
 }
 
 // register registers the clients.
@@ -114,10 +151,10 @@ func (s *server) register() error {
 }
 
 // operate does what an operator does. It is not reachable from outside.
-func (s *server) operate(w http.ResponseWriter, r *http.Request) {
+func (s *server) operate(w http.ResponseWriter, r *http.Request, what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch r.PathValue("what") {
+	switch what {
 	case "lifetime": // of access tokens, from now on
 		d, err := time.ParseDuration(r.FormValue("seconds") + "s")
 		if err != nil {
