@@ -24,6 +24,11 @@ type Standins struct {
 	Unruly  UnrulyStandin
 	Many    ManyStandin
 
+	Clients   *ClientsStandin
+	Account   *AccountStandin
+	Exchanged *ExchangedStandin
+	Pushed    *PushedStandin
+
 	mu    sync.Mutex
 	count map[string]int
 }
@@ -32,6 +37,7 @@ type Standins struct {
 func NewStandins() *Standins {
 	return &Standins{
 		SigV4: NewSigV4Standin(), Digest: NewDigestStandin(), Homed: NewHomedStandin(), Device: NewDeviceStandin(),
+		Clients: NewClientsStandin(), Account: NewAccountStandin(), Exchanged: NewExchangedStandin(), Pushed: NewPushedStandin(),
 		count: map[string]int{},
 	}
 }
@@ -64,6 +70,7 @@ func (s *Standins) handler(host string) http.Handler {
 	return map[string]http.Handler{
 		hostOf(digestOrigin): s.Digest, hostOf(deviceOrigin): s.Device, hostOf(sitesOrigin): s.Sites,
 		hostOf(renamedOrigin): s.Renamed, hostOf(placedOrigin): s.Placed, hostOf(unrulyOrigin): s.Unruly,
+		hostOf(ClientsOrigin): s.Clients, hostOf(accountOrigin): s.Account, hostOf(exchangedOrigin): s.Exchanged, hostOf(pushedOrigin): s.Pushed,
 	}[host]
 }
 
@@ -82,7 +89,8 @@ func (s *Standins) Routes(base string) map[string]string {
 		"https://sts.eu-central-1.amazonaws.com": base, "https://s3.eu-central-1.amazonaws.com": base,
 		homedLogin: base, HomedInstance: base,
 	}
-	for _, origin := range []string{digestOrigin, deviceOrigin, sitesOrigin, renamedOrigin, placedOrigin, unrulyOrigin} {
+	for _, origin := range []string{digestOrigin, deviceOrigin, sitesOrigin, renamedOrigin, placedOrigin, unrulyOrigin,
+		ClientsOrigin, accountOrigin, exchangedOrigin, pushedOrigin} {
 		routes[origin] = base
 	}
 	for i := range manyTypes {
@@ -100,6 +108,10 @@ func hostOf(origin string) string {
 // reply answers with JSON.
 func reply(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	encode(w, v)
+}
+
+func encode(w http.ResponseWriter, v any) {
 	json.NewEncoder(w).Encode(v) // a client that left needs no answer
 }
 

@@ -41,6 +41,11 @@ var extra = map[string]more{
 	}},
 	"database": {suite: func(s *plugintest.Suite) { s.TCP = testplugin.ServeDatabase }},
 	"renamed":  {suite: func(s *plugintest.Suite) { s.Old = map[int][]sdk.Values{1: {testplugin.RenamedAnswers()}} }},
+	"clients": {
+		answers: clientsAnswers(),
+		suite:   func(s *plugintest.Suite) { s.Wrong = testplugin.ClientsForeign() },
+	},
+	"account": {suite: func(s *plugintest.Suite) { s.Wrong = sdk.Values{"keyFile": testplugin.AccountFile(true)} }},
 	"placed": {
 		answers: map[string]sdk.Values{"header": {}, "cookie": {"place": "cookie"}, "query": {"place": "query"}, "path": {"place": "path"}},
 		suite: func(s *plugintest.Suite) {
@@ -53,9 +58,18 @@ var extra = map[string]more{
 	},
 }
 
+// clientsAnswers are those of each way to authenticate.
+func clientsAnswers() map[string]sdk.Values {
+	all := map[string]sdk.Values{}
+	for _, method := range testplugin.ClientsMethods() {
+		all[string(method)] = testplugin.ClientsAnswers(method)
+	}
+	return all
+}
+
 func TestTypesPassTheSuite(t *testing.T) {
 	types := map[string]sdk.Plugin{"many007": testplugin.Many(7)}
-	for _, p := range testplugin.Plugins()[:9] {
+	for _, p := range testplugin.Plugins()[:13] {
 		types[p.Schema().Name] = p
 	}
 	for name, p := range types {

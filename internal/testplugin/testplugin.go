@@ -13,6 +13,10 @@
 //	renamed   has an older version, with other fields
 //	placed    puts its key into a header, a cookie, the query or the path
 //	unruly    does what plugins must not
+//	clients   authenticates as a client in every way that there is, and with a certificate
+//	account   signs for itself, and acts for others (RFC 7523)
+//	exchanged has a token exchanged for one of several resources (RFC 8693, RFC 8707)
+//	pushed    pushes what a person approves (RFC 9126), and proves that what it revokes is dead
 //	many001   and so on to many400: an API key each
 //
 // Each has a stand-in that checks what it gets as strictly as the service
@@ -25,12 +29,14 @@ import (
 	"maps"
 
 	"github.com/credhost/credhost/sdk"
+	"github.com/credhost/credhost/sdk/oauth"
 )
 
 // Plugins returns a plugin of every type.
 func Plugins() []sdk.Plugin {
 	return append([]sdk.Plugin{
 		SigV4{}, Digest{}, Homed{}, Device{}, Database{}, Sites{}, Renamed{}, Placed{}, Unruly{},
+		Clients{}, Account{}, Exchanged{}, Pushed{},
 	}, many()...)
 }
 
@@ -65,6 +71,12 @@ func Answers(typ string) sdk.Values {
 	if _, err := fmt.Sscanf(typ, "many%03d", &n); err == nil {
 		return sdk.Values{"apiKey": manyKey(n)}
 	}
+	switch typ {
+	case "clients":
+		return ClientsAnswers(oauth.AuthPost)
+	case "account":
+		return sdk.Values{"keyFile": AccountFile(false), "user": accountUser}
+	}
 	return maps.Clone(answers[typ])
 }
 
@@ -79,6 +91,9 @@ var answers = map[string]sdk.Values{
 	"renamed":  {"account": "example", "apiKey": renamedKey},
 	"placed":   {"place": "header", "apiKey": placedKey},
 	"unruly":   {"mishap": "none", "apiKey": unrulyKey},
+
+	"exchanged": {"subjectToken": exchangedSubject, "actorToken": exchangedActor},
+	"pushed":    {"clientId": pushedClientID, "clientSecret": pushedSecret},
 }
 
 // Secrets returns every secret among the answers: canaries to search logs,
@@ -86,6 +101,7 @@ var answers = map[string]sdk.Values{
 func Secrets() []string {
 	all := []string{
 		sigv4Secret, digestPassword, homedClientSecret, databasePassword, sitesKey, renamedKey, placedKey, unrulyKey,
+		clientsSecret, exchangedSubject, exchangedActor, pushedSecret,
 	}
 	for i := range manyTypes {
 		all = append(all, manyKey(i+1))

@@ -4,6 +4,7 @@ package plugintest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"reflect"
@@ -95,7 +96,8 @@ type outcome struct {
 func (c *checks) do(t tb, ctx context.Context, what string, in sdk.Input, reach []string, call func(ctx context.Context, p sdk.Plugin) error) outcome {
 	t.Helper()
 	state := string(in.State)
-	return c.with(t, ctx, what, reach, func(ctx context.Context) error {
+	certificate, _ := c.schema.KeyPair(in.Values()) // what is none was refused when it was completed
+	return c.with(t, ctx, what, leave{reach, certificate}, func(ctx context.Context) error {
 		err := call(ctx, c.w.plugin())
 		if string(in.State) != state {
 			return changed("Input.State")
@@ -111,12 +113,19 @@ func (e changed) Error() string {
 	return "it changed the " + string(e) + " that it was given: make a copy"
 }
 
+// leave says what a call may reach, and what the host shows there.
+type leave struct {
+	reach       []string
+	certificate *tls.Certificate
+}
+
 // with makes one call of anything.
-func (c *checks) with(t tb, ctx context.Context, what string, reach []string, f func(ctx context.Context) error) outcome {
+func (c *checks) with(t tb, ctx context.Context, what string, to leave, f func(ctx context.Context) error) outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 6*c.s.Patience)
 	defer cancel()
-	seen := c.n.begin(what, reach)
+	seen := c.n.begin(what, to.reach)
+	seen.certificate = to.certificate
 	takeStrays()
 	done := make(chan error, 1)
 	go func() {

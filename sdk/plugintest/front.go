@@ -19,15 +19,17 @@ type front struct {
 	n *network
 
 	mu     sync.Mutex
-	spent  map[string]bool // refresh tokens that the service has replaced
-	issued []string        // the forms of the secrets that the service has given
+	spent  map[string]bool // refresh tokens that the service has replaced, and assertions
+	issued []string        // the forms of the secrets that the service has given, and of assertions
 	renews int             // how many requests had a refresh token
 	reuse  bool            // the service is said to take again what it has replaced
 }
 
 // ServeHTTP implements [http.Handler].
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := r.Context().Value(callKey{}).(*call)
+	from := r.Context().Value(connKey{}).(*conn)
+	c := from.call
+	r.TLS = from.tls()
 	c.requested()
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // what is lost, the stand-in will miss
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -69,6 +71,17 @@ func (f *front) watch(c *call, params url.Values) {
 		if f.spent[v] && !f.reuse {
 			c.fail("it sent a refresh token that the service had replaced: Grant.State must keep the newest")
 		}
+	}
+	for _, name := range []string{"client_assertion", "assertion"} {
+		v := params.Get(name)
+		if strings.Count(v, ".") != 2 || c.browser {
+			continue // what is no JWT may be for longer
+		}
+		if f.spent[v] {
+			c.fail("it sent the same %s twice: it is good for once (RFC 7523, section 3), so sign a new one for each request", name)
+		}
+		f.spent[v] = true
+		f.issued = append(f.issued, forms(v)...)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
@@ -63,7 +65,7 @@ func newNetwork(t tb, s *Suite) *network {
 		Handler:  n.front,
 		ErrorLog: log.New(io.Discard, "", 0),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, callKey{}, c.(*conn).call)
+			return context.WithValue(ctx, connKey{}, c.(*conn))
 		},
 	}
 	var running sync.WaitGroup
@@ -111,14 +113,32 @@ func (n *network) accept(l net.Listener, running *sync.WaitGroup) {
 	}
 }
 
-type callKey struct{}
+type connKey struct{}
 
 // A conn is a connection to an origin, on behalf of a call.
 type conn struct {
 	net.Conn
-	r    *bufio.Reader // holds what came with the first line
-	call *call
-	once sync.Once
+	r      *bufio.Reader // holds what came with the first line
+	call   *call
+	origin string
+	once   sync.Once
+}
+
+// tls returns what a service would know of the connection, had the host
+// presented the client certificate to it; nil if there is none.
+func (c *conn) tls() *tls.ConnectionState {
+	if c.call.certificate == nil || !strings.HasPrefix(c.origin, "https://") {
+		return nil
+	}
+	state := &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true}
+	for _, der := range c.call.certificate.Certificate {
+		parsed, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil // which no pair has
+		}
+		state.PeerCertificates = append(state.PeerCertificates, parsed)
+	}
+	return state
 }
 
 // Read reads.
@@ -150,7 +170,7 @@ func (n *network) open(c net.Conn) {
 	}
 	c.SetDeadline(time.Time{})
 	call.opened(1)
-	kept := &conn{Conn: c, r: r, call: call}
+	kept := &conn{Conn: c, r: r, call: call, origin: origin}
 	if _, err := io.WriteString(c, "ok\n"); err != nil {
 		kept.Close()
 		return
@@ -200,6 +220,8 @@ type call struct {
 	allowed  []string // origins and patterns
 	free     bool     // may reach everything, at any time
 	browser  bool     // is not the plugin's at all, but the person's
+
+	certificate *tls.Certificate // that the host presents; nil: none
 
 	mu       sync.Mutex
 	ended    bool

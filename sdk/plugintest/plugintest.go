@@ -41,7 +41,8 @@ type Suite struct {
 
 	// Service stands in for the service. It must refuse secrets that it does
 	// not know, and be safe for concurrent use. A request's Host says which
-	// origin it is for; its connection is never TLS.
+	// origin it is for; its TLS is nil, or has the client certificate that a
+	// host would present (see [sdk.Schema.ClientCertificate]).
 	Service http.Handler
 
 	// TCP stands in for what is behind tcp:// origins. It owns the connection.
@@ -57,7 +58,8 @@ type Suite struct {
 	Old map[int][]sdk.Values
 
 	// Wrong are wrong answers to secret fields, where changing a few letters
-	// of the right one does not make a wrong one.
+	// of the right one does not make a wrong one: a private key, say. The
+	// certificate of a wrong key belongs here, too.
 	Wrong sdk.Values
 
 	// Approve does at an approval's page what a person does there, and returns

@@ -170,7 +170,7 @@ func (s *Suite) checkUpgrades(t tb, n *network, w way) {
 	schema := p.Schema()
 	upgrade := func(t tb, c *checks, from int, old sdk.Values) (values sdk.Values, err error) {
 		given := cloneMap(old)
-		o := c.with(t, t.Context(), "Upgrade", nil, func(ctx context.Context) (err error) {
+		o := c.with(t, t.Context(), "Upgrade", leave{}, func(ctx context.Context) (err error) {
 			values, err = c.w.plugin().(sdk.Upgrader).Upgrade(ctx, from, given)
 			return err
 		})

@@ -5,6 +5,7 @@ package plugintest
 import (
 	"context"
 	"errors"
+	"net/url"
 	"sync"
 	"time"
 
@@ -31,6 +32,10 @@ var stateFaults = []planted{
 		}}},
 	{name: "says that a spent token is good, and it is not", in: "InProcess/oauth/Reuse", says: "with the same State for the second time",
 		plugin: altered{schema: func(s sdk.Schema) sdk.Schema { s.ReuseSeconds = 60; return s }}},
+	{name: "shows an assertion twice", in: "InProcess/key/Renewal", says: "the same client_assertion twice",
+		plugin: altered{grant: func(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
+			return modelGrant(modelClient(in).Request(ctx, url.Values{"grant_type": {"key"}, "key": {in.Get(mKey)}, "client_assertion": {"a.b.c"}}))
+		}}},
 	{name: "sends a code twice", in: "InProcess/oauth/Connect", says: "the same code twice",
 		plugin: altered{exchange: func(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Grant, error) {
 			g, err := model{}.Exchange(ctx, in, cb)

@@ -52,6 +52,9 @@ func (c *checks) wrong(f sdk.Field) (sdk.Values, bool) {
 	for _, wrong := range append([]string{c.s.Wrong[f.Name]}, misspelt(right)...) {
 		values := cloneMap(c.values)
 		values[f.Name] = wrong
+		if p := c.schema.ClientCertificate; p != nil && f.Name == p.Key && c.s.Wrong[p.Certificate] != "" {
+			values[p.Certificate] = c.s.Wrong[p.Certificate] // or it would be refused before anybody asks
+		}
 		full, err := c.schema.Complete(values)
 		if wrong != "" && err == nil && full[f.Name] != right && full[f.Name] != "" {
 			return full, true
