@@ -40,6 +40,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/realoauth", "", ""},
 	{"internal/screen", "", "pty x/term"},
 	{"internal/standin", "", ""},
+	{"internal/storm", "", ""},
 	{"internal/testplugin", "sdk sdk/oauth", ""},
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
 

@@ -8,8 +8,10 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // HomedStandin stands in for the service of homed. It checks PKCE; codes and
@@ -19,7 +21,7 @@ type HomedStandin struct {
 	mu       sync.Mutex
 	codes    map[string]*homedCode
 	refresh  map[string]*homedToken
-	access   map[string]*homedSession
+	access   map[string]homedAccess
 	tokens   int
 	reused   int
 	denied   bool
@@ -27,10 +29,18 @@ type HomedStandin struct {
 	looks    int // at something revoked, before that is refused
 	instance string
 	account  string
+	lives    time.Duration // an access token, from when it is given
+	given    []time.Time   // when tokens were, for a refresh token
 }
 
 // homedSession is one approval.
 type homedSession struct{ ended bool }
+
+// homedAccess is an access token.
+type homedAccess struct {
+	*homedSession
+	until time.Time
+}
 
 type homedCode struct {
 	session             *homedSession
@@ -45,8 +55,8 @@ type homedToken struct {
 
 // NewHomedStandin returns a stand-in.
 func NewHomedStandin() *HomedStandin {
-	return &HomedStandin{revoking: revokeAtOnce, codes: map[string]*homedCode{}, refresh: map[string]*homedToken{}, access: map[string]*homedSession{},
-		instance: HomedInstance, account: "person@homed.example"}
+	return &HomedStandin{revoking: revokeAtOnce, codes: map[string]*homedCode{}, refresh: map[string]*homedToken{}, access: map[string]homedAccess{},
+		instance: HomedInstance, account: "person@homed.example", lives: time.Hour}
 }
 
 // Reused counts the codes and refresh tokens that were shown again. A careful
@@ -69,6 +79,21 @@ func (h *HomedStandin) Expire() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clear(h.access)
+}
+
+// Lives says for how long access tokens are good from now on, in whole seconds.
+// An hour is usual.
+func (h *HomedStandin) Lives(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lives = d
+}
+
+// Renewed returns when a refresh token was taken and answered with the next.
+func (h *HomedStandin) Renewed() []time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.given)
 }
 
 // End makes everything worthless that came of the approvals until now: the
@@ -138,7 +163,7 @@ func (h *HomedStandin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case !login && r.URL.Path == "/me":
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if s := h.access[token]; s == nil || s.ended && h.refuses() || r.Host != hostOf(h.instance) {
+		if s := h.access[token]; s.homedSession == nil || time.Now().After(s.until) || s.ended && h.refuses() || r.Host != hostOf(h.instance) {
 			refuse(w, http.StatusUnauthorized, "bad token: "+token)
 			return
 		}
@@ -202,7 +227,10 @@ func (h *HomedStandin) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	access, refresh := rand.Text(), rand.Text()
-	h.access[access], h.refresh[refresh] = session, &homedToken{session: session}
-	reply(w, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh,
+	h.access[access], h.refresh[refresh] = homedAccess{session, time.Now().Add(h.lives)}, &homedToken{session: session}
+	if r.PostFormValue("grant_type") == "refresh_token" {
+		h.given = append(h.given, time.Now())
+	}
+	reply(w, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": int(h.lives / time.Second), "refresh_token": refresh,
 		"instance_url": h.instance, "account": h.account})
 }
