@@ -78,7 +78,7 @@ func (s *Store) look(ctx context.Context, q querier) (version int, schema bool, 
 		return 0, schema, err
 	}
 	err = q.QueryRow(ctx, s.sql.version, s.schema).Scan(&version)
-	if errors.Is(err, pgx.ErrNoRows) {
+	if errors.Is(err, pgx.ErrNoRows) || code(err) == "42703" { // there is no such column
 		err = errForeign
 	}
 	return version, schema, err

@@ -117,9 +117,9 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.open(ctx); err != nil {
+	if err := s.explain(s.open(ctx)); err != nil {
 		_ = s.Close()
-		return nil, s.explain(err)
+		return nil, err
 	}
 	return s, nil
 }
