@@ -133,9 +133,14 @@ func (w *Workspace) inTime(ctx context.Context, f flow) bool {
 	return w.h.now().Before(f.Expiry) || defence.Off(ctx, defence.InTime)
 }
 
+// ReasonVisit is the reason of the [sdk.Denied] for whoever comes back to a visit
+// that they have not begun, or that has ended. If it is still open, it stays so.
+const ReasonVisit = "visit"
+
 // errFlow is for every way in which a callback is not what was begun: it does
 // not tell a stranger which.
-var errFlow = sdk.Errorf(sdk.Denied, "this visit was not begun here, has been finished already, or has taken too long: connect again")
+var errFlow = &sdk.Error{Code: sdk.Denied, Reason: ReasonVisit,
+	Message: "this visit was not begun here, has been finished already, or has taken too long: connect again"}
 
 // flow opens a flow, which stays open.
 func (w *Workspace) flow(ctx context.Context, id string) (rec Record, f flow, err error) {

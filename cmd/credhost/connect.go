@@ -10,6 +10,7 @@ import (
 	"net"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,16 +27,10 @@ func callbackURL(port int) string { return fmt.Sprintf("http://127.0.0.1:%d/call
 // A waiting is what "connect --json" prints first: where the person must go.
 type waiting struct {
 	URL         string    `json:"url"`
+	Elsewhere   string    `json:"elsewhereUrl,omitempty"` // for a browser on another machine, with --no-browser
 	UserCode    string    `json:"userCode,omitempty"`
 	RedirectURL string    `json:"redirectUrl,omitempty"`
 	Expiry      time.Time `json:"expiry"`
-}
-
-// A connected is what "connect --json" prints in the end.
-type connected struct {
-	ID      string `json:"id"`
-	Account string `json:"account,omitempty"`
-	Was     string `json:"was,omitempty"` // whose it was before
 }
 
 func (p *program) connectCommand() *cobra.Command {
@@ -51,13 +46,17 @@ service before:
 
   %s/WORKSPACE/TYPE
 
-"credhost show ID" prints it in full. --port changes the port in it.`, callbackURL(callbackPort)),
+"credhost show ID" prints it in full. --port changes the port in it; services
+that take any port of 127.0.0.1 (RFC 8252) can do with --port 0.
+
+With --no-browser no browser is opened. One on another machine will do, too, as
+over SSH: it ends at an address that it cannot show, which is pasted here.`, callbackURL(callbackPort)),
 		Args:              arguments("an ID", 1, 1),
 		ValidArgsFunction: p.completeIDs,
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			l, err := listen(port)
 			if err != nil {
-				return setup(err, "end what uses the port, or choose another with --port, and register that redirect URL, too")
+				return err
 			}
 			defer l.Close()
 			o, err := p.openWith(c.Context(), existing, host.Config{CallbackURL: callbackURL(l.Addr().(*net.TCPAddr).Port)})
@@ -73,6 +72,21 @@ service before:
 	return c
 }
 
+// listen waits for browsers, on this machine alone. 127.0.0.1 is no name that
+// somebody could lead elsewhere (RFC 8252, section 8.3).
+func listen(port int) (net.Listener, error) {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &failure{code: codeSetup, err: err, text: fmt.Sprintf("port %d is taken by another program, perhaps by another credhost connect", port),
+			next: "end that, or choose another with --port, and register that redirect URL, too"}
+	}
+	if err != nil {
+		return nil, &failure{code: codeSetup, err: err, text: fmt.Sprintf("port %d cannot be used here: %v", port, errors.Unwrap(err)),
+			next: "choose another with --port, and register that redirect URL, too"}
+	}
+	return l, nil
+}
+
 // connect sends a person to the service, and waits for the answer.
 func (p *program) connect(ctx context.Context, o *opened, id string, l net.Listener, browse bool) error {
 	view, err := o.ws.Show(ctx, id)
@@ -86,33 +100,44 @@ func (p *program) connect(ctx context.Context, o *opened, id string, l net.Liste
 	}
 	w := waiting{URL: flow.URL, UserCode: flow.UserCode, Expiry: flow.Expiry}
 	v := newVisit(o.ws, flow, who, l.Addr().String())
+	v.say = p.note
 	if flow.UserCode == "" {
 		w.URL, w.RedirectURL = v.startURL(), o.ws.RedirectURL(view.Type)
+		if !browse {
+			w.Elsewhere = flow.URL
+		}
 	}
 	if err := p.announce(w, time.Until(flow.Expiry)); err != nil {
 		return err
 	}
 	if browse {
 		if err := openBrowser(ctx, w.URL); err != nil {
-			p.note("no browser can be opened here: open the address yourself")
+			p.note("no browser can be opened here: open the address yourself, or run credhost connect --no-browser if yours is on another machine")
 		}
 	}
-	done, err := p.await(ctx, o.ws, flow, who, v, l)
+	done, err := p.await(ctx, o.ws, flow, who, v, l, w)
 	if err != nil {
 		return err
 	}
-	return p.print(connected{done.ID, done.Account, done.Was}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s is connected%s\n", done.ID, visible(whose(done)))
-	})
+	p.caution(done)
+	return p.print(done, func(w io.Writer) { fmt.Fprintf(w, "%s is connected%s\n", done.ID, visible(whose(done))) })
 }
 
-// await waits until the visit has ended, one way or the other.
-func (p *program) await(ctx context.Context, ws *host.Workspace, flow host.Flow, who host.Actor, v *visit, l net.Listener) (host.Connected, error) {
+// await waits until the visit has ended, one way or the other. When it is
+// given up, nobody can finish it any more.
+func (p *program) await(ctx context.Context, ws *host.Workspace, flow host.Flow, who host.Actor, v *visit, l net.Listener, w waiting) (host.Connected, error) {
 	if flow.UserCode != "" {
-		return ws.Await(ctx, flow, who)
+		done, err := ws.Await(ctx, flow, who)
+		if ctx.Err() != nil && err != nil {
+			err = errors.Join(err, ws.Cancel(context.WithoutCancel(ctx), flow, who))
+		}
+		return done, err
 	}
 	ctx, cancel := context.WithDeadline(ctx, flow.Expiry)
 	defer cancel()
+	if w.Elsewhere != "" {
+		go v.paste(ctx, p.in, w.RedirectURL)
+	}
 	done, err := v.serve(ctx, l)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = &failure{code: codeDenied, text: "nobody has approved in time", next: "connect again"}
@@ -126,24 +151,44 @@ func (p *program) announce(w waiting, left time.Duration) error {
 		return p.encode(w)
 	}
 	if w.UserCode != "" {
-		p.note("open %s and enter the code %s, within %s", w.URL, w.UserCode, span(left))
+		p.note("open %s within %s, and enter the code", w.URL, span(left))
+		fmt.Fprintf(p.err, "\n    %s\n\n", styleFor(p.err).bold(visible(w.UserCode)))
+		p.note("give the code to nobody: who enters it connects their account")
 		return nil
 	}
 	p.note("the service sends the browser back to %s, which must be registered there", w.RedirectURL)
 	p.note("approve access in the browser within %s, at %s", span(left), w.URL)
+	if w.Elsewhere != "" {
+		p.note("if the browser is on another machine, open %s there instead; it ends at an address that it cannot show: paste that here, and give it to nobody else", w.Elsewhere)
+	}
 	return nil
+}
+
+// caution says what a person must not overlook when a credential was connected.
+func (p *program) caution(done host.Connected) {
+	s := styleFor(p.err)
+	warn := func(text string) {
+		fmt.Fprintf(p.err, "credhost: %s %s\n", s.bold(s.red("warning:")), visible(text))
+	}
+	if done.Was != "" {
+		warn(changed(done))
+	}
+	if r := done.Replaced; r != nil && r.Kept {
+		warn("the grant before could not be revoked, and may live at the service (" + r.Reason + "): credhost revoke tries again, and revokes the new one with it")
+	}
 }
 
 // whose says whose credential it is now.
 func whose(c host.Connected) string {
-	text := ""
-	if c.Account != "" {
-		text = ", as " + c.Account
+	if c.Account == "" {
+		return ""
 	}
-	if c.Was != "" {
-		text += "; before, it was " + c.Was
-	}
-	return text
+	return ", as " + c.Account
+}
+
+// changed says that a credential is another account's than before.
+func changed(c host.Connected) string {
+	return fmt.Sprintf("this is another account than before: the credential was that of %s, and is now that of %s. If that was not meant, sign out at the service and connect again.", c.Was, c.Account)
 }
 
 // openBrowser opens a page in the person's browser.

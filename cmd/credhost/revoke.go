@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -168,10 +169,14 @@ func (p *program) revokeAll(ctx context.Context, o *opened, typ string, forget, 
 }
 
 func (p *program) confirmAll(ctx context.Context, n int, typ string) error {
-	what := fmt.Sprintf("revoke the grants of all %d credentials of the workspace %q", n, p.workspace)
-	if typ != "" {
-		what = fmt.Sprintf("revoke the grants of all %d %s credentials of the workspace %q", n, typ, p.workspace)
+	which := "all " + strconv.Itoa(n) + " credentials"
+	if n == 1 {
+		which = "the only credential"
 	}
+	if typ != "" {
+		which += " of type " + typ
+	}
+	what := fmt.Sprintf("revoke the grants of %s in the workspace %q", which, p.workspace)
 	someone, ok := p.person()
 	if !ok {
 		return errNobody("to "+what, "--yes")

@@ -72,6 +72,12 @@ func describe(w io.Writer, c host.Credential, t host.Type, redirect string) {
 		line("tested", verdict(*v)+" ("+moment(v.At, now)+")")
 	}
 	line("account", c.Account)
+	if c.Was != "" {
+		line("before", c.Was+", another account: connect again if that was not meant")
+	}
+	for _, u := range c.Unrevoked {
+		line("not revoked", u.Reason+" (since "+moment(u.Since, now)+"); see credhost revoke")
+	}
 	if c.Expiry != nil {
 		line("grant ends", moment(*c.Expiry, now))
 	}

@@ -5,35 +5,45 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"html/template"
+	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/form/terminal"
+	"github.com/credhost/credhost/sdk"
 )
 
 // A visit is a person's way to a service and back, by a server on this
-// machine. The person's browser comes first to a start page, which gives it
-// the flow's cookie and sends it on.
+// machine (RFC 8252, section 7.3). The person's browser comes first to a start
+// page, which gives it the flow's cookie and sends it on.
 //
 // The address of the start page holds a secret, since other users of the
 // machine can reach the server. It may be seen in the list of processes when a
 // browser is opened with it, so that only the first browser is let through:
 // who comes second learns that something is wrong.
+//
+// A browser on another machine cannot reach the server. The person then brings
+// back what the browser shows: see paste.
 type visit struct {
 	ws    *host.Workspace
 	flow  host.Flow
 	actor host.Actor
+	say   func(format string, args ...any) // tells the person at the terminal
 
 	at    string // the server's host and port
-	state string // what the service passes through
 	start string // the path of the start page
 	begun atomic.Bool
 	ended chan ending
+
+	mu     sync.Mutex // held while something that came back is finished
+	closed bool       // the person has given up: nothing is finished any more
 }
 
 type ending struct {
@@ -42,17 +52,15 @@ type ending struct {
 }
 
 func newVisit(ws *host.Workspace, flow host.Flow, who host.Actor, at string) *visit {
-	v := &visit{ws: ws, flow: flow, actor: who, at: at, start: "/start/" + rand.Text(), ended: make(chan ending, 1)}
-	if u, err := url.Parse(flow.URL); err == nil {
-		v.state = u.Query().Get("state")
-	}
-	return v
+	return &visit{ws: ws, flow: flow, actor: who, at: at, start: "/start/" + rand.Text(), ended: make(chan ending, 1),
+		say: func(string, ...any) {}}
 }
 
 // startURL is where the person begins.
 func (v *visit) startURL() string { return "http://" + v.at + v.start }
 
-// serve waits for the person to come back. When ctx ends, nobody can any more.
+// serve waits for the person to come back. When ctx ends, nobody can any more;
+// but what has come back by then is brought to its end: it works only once.
 func (v *visit) serve(ctx context.Context, l net.Listener) (host.Connected, error) {
 	server := &http.Server{Handler: v, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
@@ -70,7 +78,15 @@ func (v *visit) serve(ctx context.Context, l net.Listener) (host.Connected, erro
 	case err := <-failed:
 		return host.Connected{}, err
 	case <-ctx.Done():
-		return host.Connected{}, ctx.Err()
+		v.mu.Lock()
+		v.closed = true
+		v.mu.Unlock()
+	}
+	select {
+	case e := <-v.ended:
+		return e.done, e.err
+	default:
+		return host.Connected{}, errors.Join(ctx.Err(), v.ws.Cancel(context.WithoutCancel(ctx), v.flow, v.actor))
 	}
 }
 
@@ -108,24 +124,72 @@ func (v *visit) begin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, v.flow.URL, http.StatusSeeOther)
 }
 
-// back takes what the service sent along with the browser. Only what belongs
-// to this visit ends it.
+// back takes what the service sent along with the browser.
 func (v *visit) back(w http.ResponseWriter, r *http.Request) {
-	mine := v.state != "" && r.URL.Query().Get("state") == v.state
+	done, err := v.finish(r)
+	if err != nil {
+		show(w, http.StatusForbidden, page{Title: "Not connected", Text: "credhost says: " + err.Error() + "."})
+		return
+	}
+	p := page{Title: "Connected", Text: "The credential is connected" + whose(done) + ". You can close this page."}
+	if done.Was != "" {
+		p = page{Title: "Connected, to another account", Text: changed(done)}
+	}
+	show(w, http.StatusOK, p)
+}
+
+// finish finishes the visit with what came back. What is not of this visit
+// ends nothing, and is told at the terminal.
+func (v *visit) finish(r *http.Request) (host.Connected, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return host.Connected{}, errInterrupted
+	}
 	// What came back is spent by asking for a grant with it, which must not end
 	// because the browser leaves. The host bounds the time.
 	done, err := v.ws.Finish(r.WithContext(context.WithoutCancel(r.Context())), v.actor)
-	if err != nil {
-		show(w, http.StatusForbidden, page{Title: "Not connected", Text: "credhost says: " + err.Error() + "."})
-	} else {
-		show(w, http.StatusOK, page{Title: "Connected", Text: "The credential is connected" + whose(done) + ". You can close this page."})
+	var e *sdk.Error
+	if errors.As(err, &e) && e.Reason == host.ReasonVisit {
+		v.say("somebody came back who was not sent from here, or not to this visit, and was refused; still waiting")
+		return done, err
 	}
-	if mine || err == nil {
-		select {
-		case v.ended <- ending{done, err}:
-		default: // it has ended already
+	v.ended <- ending{done, err}
+	v.closed = true
+	return done, err
+}
+
+// paste finishes the visit with the address at which a browser on another
+// machine has ended, where it found nobody. The person at this terminal takes
+// the place of the cookie: that browser has none. It returns when the visit has
+// ended, or the input or ctx.
+func (v *visit) paste(ctx context.Context, in io.Reader, redirect string) {
+	for {
+		line, err := terminal.ReadLine(ctx, in)
+		if err != nil {
+			return
+		}
+		line = strings.Trim(line, " \t\"'<>")
+		if line == "" {
+			continue
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, line, nil)
+		if path, _, _ := strings.Cut(line, "?"); err != nil || path != redirect {
+			v.say("that is not where the service sends the browser: the whole address begins with %s?", redirect)
+			continue
+		}
+		r.AddCookie(v.flow.Cookie)
+		if v.finish(r); v.over() {
+			return
 		}
 	}
+}
+
+// over reports whether the visit has ended.
+func (v *visit) over() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.closed
 }
 
 // A page is what a person sees in the browser.
