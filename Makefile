@@ -2,8 +2,8 @@
 #
 # `make` alone lists the targets. Go and make are all that they need; `make race`
 # wants a C compiler besides, `make generate-check` wants git, and `make test` fetches
-# Node.js, Chromium, form libraries to try the forms in and OAuth servers to connect
-# to, where that is possible.
+# Node.js, Chromium, form libraries to try the forms in, OAuth servers to connect to
+# and PostgreSQL to keep records in, where that is possible.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -63,11 +63,13 @@ clean: ## remove what was built (never ./data, the store)
 # says so.
 .PHONY: test
 test: need-go ## run all tests
-	@forms=; oauth=; ./internal/formtest/tools.sh && forms=1; ./internal/realoauth/tools.sh && oauth=1; \
+	@forms=; oauth=; postgres=; ./internal/formtest/tools.sh && forms=1; ./internal/realoauth/tools.sh && oauth=1; \
+		./internal/postgres/tools.sh && postgres=1; \
 		echo "$(GO) test $(TESTFLAGS) ./..."; \
-		CREDHOST_NEED_FORMS=$$forms CREDHOST_NEED_OAUTH=$$oauth $(GO) test $(TESTFLAGS) ./... || exit; \
+		CREDHOST_NEED_FORMS=$$forms CREDHOST_NEED_OAUTH=$$oauth CREDHOST_NEED_POSTGRES=$$postgres $(GO) test $(TESTFLAGS) ./... || exit; \
 		test -n "$$forms" || ./internal/formtest/tools.sh || true; \
-		test -n "$$oauth" || ./internal/realoauth/tools.sh || true
+		test -n "$$oauth" || ./internal/realoauth/tools.sh || true; \
+		test -n "$$postgres" || ./internal/postgres/tools.sh || true
 
 .PHONY: forms-tools
 forms-tools: ## install what the tests of forms need: Node.js, Chromium, form libraries
@@ -76,6 +78,10 @@ forms-tools: ## install what the tests of forms need: Node.js, Chromium, form li
 .PHONY: oauth-tools
 oauth-tools: need-go ## install what the tests against real OAuth servers need: Node.js, Chromium, the servers
 	@./internal/realoauth/tools.sh
+
+.PHONY: postgres-tools
+postgres-tools: ## install what the tests of the PostgreSQL store need: PostgreSQL, PgBouncer
+	@./internal/postgres/tools.sh
 
 .PHONY: race
 race: need-cc ## run all tests under the race detector

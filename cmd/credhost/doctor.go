@@ -16,7 +16,6 @@ import (
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/registry"
 	"github.com/credhost/credhost/host/sealer"
-	"github.com/credhost/credhost/host/sqlitestore"
 )
 
 // A check is one thing that doctor looked at.
@@ -126,7 +125,7 @@ func (p *program) examineData(e *examination) {
 // examineKey reports whether the key is there and in order.
 func (p *program) examineKey(ctx context.Context, e *examination) bool {
 	there, err := exists(p.key)
-	stored, _ := exists(p.store)
+	stored, _ := p.stored(ctx)
 	switch {
 	case err != nil:
 		e.add("broken", "key", err.Error(), "")
@@ -149,33 +148,6 @@ func (p *program) examineKey(ctx context.Context, e *examination) bool {
 		return false
 	}
 	e.add("ok", "key", fmt.Sprintf("%s holds %s", p.key, count(len(keys), "key")), "")
-	return true
-}
-
-// examineStore reports whether the store, if there is one, is in order.
-func (p *program) examineStore(ctx context.Context, e *examination) bool {
-	there, err := exists(p.store)
-	if err == nil && !there {
-		e.add("ok", "store", p.store+" is not there yet: credhost create makes it", "")
-		return true
-	}
-	var store *sqlitestore.Store
-	if err == nil {
-		store, err = sqlitestore.Open(ctx, sqlitestore.Config{Path: p.store})
-	}
-	if err == nil {
-		defer store.Close()
-		err = store.Check(ctx)
-	}
-	if err != nil {
-		e.add("broken", "store", err.Error(), "restore it from a backup, or choose another with --store")
-		return false
-	}
-	if info, err := os.Stat(p.store); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		e.add("warning", "store", fmt.Sprintf("%s can be reached by others (%04o)", p.store, info.Mode().Perm()), "chmod 600 "+p.store)
-		return true
-	}
-	e.add("ok", "store", p.store, "")
 	return true
 }
 

@@ -30,7 +30,7 @@ func (p *program) listCommand() *cobra.Command {
 			}
 			switch {
 			case o.missing:
-				p.note("there is no store at %s yet: credhost create makes it", p.store)
+				p.note("there is no store at %s yet: credhost create makes it", p.storeName())
 			case len(all) == 0:
 				p.note("there are no such credentials in the workspace %q", p.workspace)
 			}

@@ -5,14 +5,12 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/memstore"
 	"github.com/credhost/credhost/host/sealer"
-	"github.com/credhost/credhost/host/sqlitestore"
 )
 
 // A use says what a command needs of the store.
@@ -63,9 +61,14 @@ func (p *program) openWith(ctx context.Context, u use, cfg host.Config) (*opened
 // openStore opens the store and its key. Both are made at once or not at all,
 // so that a new key never takes the place of a lost one.
 func (p *program) openStore(ctx context.Context, u use) (host.Store, *sealer.Keyring, error) {
-	there, err := exists(p.store)
-	if err != nil {
-		return nil, nil, setup(err, "check --store and the permissions of the folder")
+	there := false
+	if u != typesOnly {
+		var err error
+		if there, err = p.stored(ctx); err != nil && p.inDatabase() {
+			return nil, nil, setup(err, "")
+		} else if err != nil {
+			return nil, nil, setup(err, "check --store and the permissions of the folder")
+		}
 	}
 	if u == typesOnly || u == existing && !there {
 		keys, err := sealer.NewKeyring()
@@ -76,25 +79,16 @@ func (p *program) openStore(ctx context.Context, u use) (host.Store, *sealer.Key
 	}
 	keys, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, Create: !there, Announce: p.announceKey})
 	if errors.Is(err, sealer.ErrNoKeyFile) {
-		return nil, nil, setup(err, "restore "+p.key+" from its backup: without it nobody can open "+p.store)
+		return nil, nil, setup(err, "restore "+p.key+" from its backup: without it nobody can open "+p.storeName())
 	}
 	if err != nil {
 		return nil, nil, setup(err, "")
 	}
-	store, err := sqlitestore.Open(ctx, sqlitestore.Config{Path: p.store})
+	store, err := p.openPlace(ctx)
 	if err != nil {
 		return nil, nil, setup(err, "")
 	}
 	return store, keys, nil
-}
-
-// exists reports whether there is a file at path.
-func exists(path string) (bool, error) {
-	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // announceKey tells the operator of a key that was made.

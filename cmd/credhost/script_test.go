@@ -40,15 +40,18 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: false,
 		Setup:               plugins.setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":   serve,
-			"fault":   setFault,
-			"arrived": arrived,
-			"json":    checkJSON,
-			"setjson": setJSON,
-			"await":   await,
-		},
+		Cmds:                commands,
 	})
+}
+
+// commands are what scripts can do besides.
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"serve":   serve,
+	"fault":   setFault,
+	"arrived": arrived,
+	"json":    checkJSON,
+	"setjson": setJSON,
+	"await":   await,
 }
 
 // setup prepares a script.

@@ -43,7 +43,7 @@ func (s *settings) flags(c *cobra.Command) {
 	s.logLevel = levels["error"]
 	f := c.PersistentFlags()
 	f.StringVar(&s.data, "data", "", "`folder` of the store, the key and all else")
-	f.StringVar(&s.store, "store", "", "`file` of the store (default DATA/credhost.db)")
+	f.StringVar(&s.store, "store", "", "`file` of the store, or URL of a database: postgres://… (default DATA/credhost.db)")
 	f.StringVar(&s.key, "key", "", "`file` of the key (default DATA/credhost.key)")
 	f.StringVar(&s.lock, "lock", "", "`file` of the plugins that are trusted (default DATA/credhost.lock)")
 	f.Var(&s.plugins, "plugins", "where to look for plugins, again for more (default DATA/plugins and the plugins beside the program)")
@@ -88,6 +88,9 @@ func (s *settings) complete(c *cobra.Command) error {
 				return &failure{code: codeUsage, text: fmt.Sprintf("%s: %v", variable(f.name), err), next: "see credhost help settings"}
 			}
 		}
+	}
+	if strings.Contains(s.store, "://") && !s.inDatabase() { // not quoted: it may hold a password
+		return &failure{code: codeUsage, text: "--store is the path of a file, or a URL that begins with postgres://", next: "see credhost help settings"}
 	}
 	if s.data == "" {
 		var err error

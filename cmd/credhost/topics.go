@@ -60,7 +60,7 @@ The data folder is $XDG_DATA_HOME/credhost or ~/.local/share/credhost, on macOS
 ~/Library/Application Support/credhost, and on Windows %LocalAppData%\credhost.
 Its files are made when they are needed first:
 
-  credhost.db    the store
+  credhost.db    the store, unless it is in a database
   credhost.key   the key that opens it; keep a copy elsewhere: whoever has lost
                  it has lost every credential
   credhost.lock  the plugins that are trusted

@@ -135,6 +135,15 @@ func Exists(ctx context.Context, config Config) (bool, error) {
 	return version > 0, s.explain(err)
 }
 
+// Name returns the database that a config names, as a URL without a password.
+func Name(config Config) (string, error) {
+	pool, err := parse(config.URL)
+	if err != nil {
+		return "", err
+	}
+	return nameOf(pool.ConnConfig), nil
+}
+
 // schemas are the names that need no quotes, and leave room for more in the
 // name of a channel.
 var schemas = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`)

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"net/url"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/credhost/credhost/internal/postgres"
+)
+
+// TestStoreInPostgreSQL runs the scripts of testdata/postgres. $STORE is the
+// URL of a database, for a role whose password is a secret.
+func TestStoreInPostgreSQL(t *testing.T) {
+	server := postgres.Start(t, postgres.Config{})
+	server.SQL(t, "postgres", "CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'CANARY'")
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/postgres",
+		RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			u, err := url.Parse(server.Database(t))
+			if err != nil {
+				return err
+			}
+			u.User = url.User("guarded")
+			e.Setenv("STORE", u.String())
+			u.User = url.UserPassword("guarded", "CANARY")
+			e.Setenv("STORE_WITH_PASSWORD", u.String())
+			e.Setenv("PGPASSFILE", filepath.Join(e.WorkDir, "none")) // not this user's own
+			return plugins.setup(e)
+		},
+		Cmds: commands,
+	})
+}
