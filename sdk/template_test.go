@@ -171,3 +171,17 @@ func TestTemplateFields(t *testing.T) {
 		t.Errorf("a literal has fields: %v", got)
 	}
 }
+
+func TestExpandIssuer(t *testing.T) {
+	t.Parallel()
+	answers := sdk.Values{"url": "https://id.example/realm", "tenant": "acme"}
+	for template, want := range map[string]string{
+		"": "", "https://id.example/": "https://id.example/", "{url}": "https://id.example/realm", "{url}/v2": "https://id.example/realm/v2",
+		"https://{tenant}.id.example": "https://acme.id.example", "https://id.example/{tenant}/": "https://id.example/acme/",
+		"https://{missing}.id.example": "",
+	} {
+		if got := (sdk.Schema{Issuer: template}).ExpandIssuer(answers); got != want {
+			t.Errorf("%q makes %q, want %q", template, got, want)
+		}
+	}
+}

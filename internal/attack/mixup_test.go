@@ -122,3 +122,27 @@ func TestAStateOfAnotherWorkspace(t *testing.T) {
 		t.Error("the credential was connected")
 	}
 }
+
+// What makes attacks fail lets honest visits through: pushed parameters, a
+// service that says who it is, and one that its metadata speaks for.
+func TestHonestVisits(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.good.set(func(x *service) { x.promises = true })
+	for _, trick := range []string{"", "pushed", "metadata"} {
+		for _, typ := range []string{"mallory", "strict", "bare"} {
+			id := s.credential(typ, good, trick)
+			if s.anna.visit(connect(id)); s.account(id) != "anna@"+good {
+				_, err := s.finished()
+				t.Errorf("%s, with the trick %q: %v", typ, trick, err)
+			}
+		}
+	}
+	s.good.set(func(x *service) { x.silent = true })
+	for typ, works := range map[string]bool{"mallory": true, "strict": false} {
+		id := s.credential(typ, good, "")
+		if s.anna.visit(connect(id)); (s.account(id) != "") != works {
+			t.Errorf("%s, at a service that does not say who it is: connected as %q", typ, s.account(id))
+		}
+	}
+}
