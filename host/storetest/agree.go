@@ -43,10 +43,12 @@ func (a *agreement) call() (name string, do func(side int) string) {
 	r := a.record()
 	store := func(side int) host.Store { return a.sides[side].store }
 	switch a.IntN(14) {
-	case 0:
+	case 0, 1, 2, 3, 4:
+		return a.leaseCall(r)
+	case 5:
 		r.Generation = 1
 		return fmt.Sprintf("Create %v", r), func(i int) string { return answer(nil, store(i).Create(ctx, r)) }
-	case 1, 2:
+	case 6, 7:
 		l, ok := a.lease()
 		if ok && a.IntN(4) > 0 {
 			r.ID = l[0].ID
@@ -57,42 +59,20 @@ func (a *agreement) call() (name string, do func(side int) string) {
 			}
 			return answer(nil, store(i).Save(ctx, r, &l[i]))
 		}
-	case 3:
+	case 8:
 		return "Delete " + r.ID, func(i int) string { return answer(nil, store(i).Delete(ctx, workspace, r.ID)) }
-	case 4, 5:
-		ttl := time.Duration(1+a.IntN(3)) * 20 * time.Minute
-		var both [2]host.Lease
-		return fmt.Sprintf("Lease %s for %v", r.ID, ttl), func(i int) string {
-			var err error
-			both[i], err = store(i).Lease(ctx, workspace, r.ID, r.Name, ttl)
-			if i == 1 && err == nil {
-				a.leases = append(a.leases, both)
-			}
-			return answer(nil, err)
-		}
-	case 6:
-		l, _ := a.lease()
-		return fmt.Sprintf("Unlease %v", l), func(i int) string { return answer(nil, store(i).Unlease(ctx, l[i])) }
-	case 7:
-		l, _ := a.lease()
-		ttl := time.Duration(a.IntN(4)) * 20 * time.Minute
-		return fmt.Sprintf("Extend %v for %v", l, ttl), func(i int) string { return answer(nil, store(i).Extend(ctx, l[i], ttl)) }
-	case 8, 9:
-		l, _ := a.lease()
-		intent := [][]byte{nil, []byte("one"), []byte("other")}[a.IntN(3)]
-		return fmt.Sprintf("Note %q with %v", intent, l), func(i int) string { return answer(nil, store(i).Note(ctx, l[i], intent)) }
-	case 10:
+	case 9:
 		return "Get " + r.ID, func(i int) string {
 			got, err := store(i).Get(ctx, workspace, r.ID)
 			return answer([]host.Record{got}, err)
 		}
-	case 11:
+	case 10:
 		until, limit := time.Unix(int64(a.IntN(20)), 0), a.IntN(5)
 		return fmt.Sprintf("Due until %v, at most %d", until, limit), func(i int) string {
 			due, err := store(i).Due(ctx, until, limit)
 			return answer(due, err)
 		}
-	case 12:
+	case 11, 12:
 		q := a.query()
 		return fmt.Sprintf("List %+v", q), func(i int) string {
 			page, err := store(i).List(ctx, q)
@@ -104,6 +84,36 @@ func (a *agreement) call() (name string, do func(side int) string) {
 			a.sides[i].pass(25 * time.Minute)
 			return fmt.Sprint(a.followers[i].records)
 		}
+	}
+}
+
+// leaseCall returns a random call that is about a lease.
+func (a *agreement) leaseCall(r host.Record) (name string, do func(side int) string) {
+	ctx := a.sides[0].Context()
+	store := func(side int) host.Store { return a.sides[side].store }
+	switch a.IntN(6) {
+	case 0, 1:
+		ttl := time.Duration(1+a.IntN(3)) * 20 * time.Minute
+		var both [2]host.Lease
+		return fmt.Sprintf("Lease %s for %v", r.ID, ttl), func(i int) string {
+			var err error
+			both[i], err = store(i).Lease(ctx, workspace, r.ID, r.Name, ttl)
+			if i == 1 && err == nil {
+				a.leases = append(a.leases, both)
+			}
+			return answer(nil, err)
+		}
+	case 2:
+		l, _ := a.lease()
+		return fmt.Sprintf("Unlease %v", l), func(i int) string { return answer(nil, store(i).Unlease(ctx, l[i])) }
+	case 3:
+		l, _ := a.lease()
+		ttl := time.Duration(a.IntN(4)) * 20 * time.Minute
+		return fmt.Sprintf("Extend %v for %v", l, ttl), func(i int) string { return answer(nil, store(i).Extend(ctx, l[i], ttl)) }
+	default:
+		l, _ := a.lease()
+		intent := [][]byte{nil, []byte("one"), []byte("other")}[a.IntN(3)]
+		return fmt.Sprintf("Note %q with %v", intent, l), func(i int) string { return answer(nil, store(i).Note(ctx, l[i], intent)) }
 	}
 }
 
