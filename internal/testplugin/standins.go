@@ -28,6 +28,7 @@ type Standins struct {
 	Account   *AccountStandin
 	Exchanged *ExchangedStandin
 	Pushed    *PushedStandin
+	Mortal    *MortalStandin
 
 	mu    sync.Mutex
 	count map[string]int
@@ -37,7 +38,7 @@ type Standins struct {
 func NewStandins() *Standins {
 	return &Standins{
 		SigV4: NewSigV4Standin(), Digest: NewDigestStandin(), Homed: NewHomedStandin(), Device: NewDeviceStandin(),
-		Clients: NewClientsStandin(), Account: NewAccountStandin(), Exchanged: NewExchangedStandin(), Pushed: NewPushedStandin(),
+		Clients: NewClientsStandin(), Account: NewAccountStandin(), Exchanged: NewExchangedStandin(), Pushed: NewPushedStandin(), Mortal: NewMortalStandin(),
 		count: map[string]int{},
 	}
 }
@@ -70,7 +71,7 @@ func (s *Standins) handler(host string) http.Handler {
 	return map[string]http.Handler{
 		hostOf(digestOrigin): s.Digest, hostOf(deviceOrigin): s.Device, hostOf(sitesOrigin): s.Sites,
 		hostOf(renamedOrigin): s.Renamed, hostOf(placedOrigin): s.Placed, hostOf(unrulyOrigin): s.Unruly,
-		hostOf(ClientsOrigin): s.Clients, hostOf(accountOrigin): s.Account, hostOf(exchangedOrigin): s.Exchanged, hostOf(pushedOrigin): s.Pushed,
+		hostOf(ClientsOrigin): s.Clients, hostOf(accountOrigin): s.Account, hostOf(exchangedOrigin): s.Exchanged, hostOf(pushedOrigin): s.Pushed, hostOf(mortalOrigin): s.Mortal,
 	}[host]
 }
 
@@ -90,7 +91,7 @@ func (s *Standins) Routes(base string) map[string]string {
 		homedLogin: base, HomedInstance: base,
 	}
 	for _, origin := range []string{digestOrigin, deviceOrigin, sitesOrigin, renamedOrigin, placedOrigin, unrulyOrigin,
-		ClientsOrigin, accountOrigin, exchangedOrigin, pushedOrigin} {
+		ClientsOrigin, accountOrigin, exchangedOrigin, pushedOrigin, mortalOrigin} {
 		routes[origin] = base
 	}
 	for i := range manyTypes {

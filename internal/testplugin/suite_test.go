@@ -69,7 +69,7 @@ func clientsAnswers() map[string]sdk.Values {
 
 func TestTypesPassTheSuite(t *testing.T) {
 	types := map[string]sdk.Plugin{"many007": testplugin.Many(7)}
-	for _, p := range testplugin.Plugins()[:13] {
+	for _, p := range testplugin.Plugins()[:14] {
 		types[p.Schema().Name] = p
 	}
 	for name, p := range types {

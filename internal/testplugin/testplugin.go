@@ -17,6 +17,7 @@
 //	account   signs for itself, and acts for others (RFC 7523)
 //	exchanged has a token exchanged for one of several resources (RFC 8693, RFC 8707)
 //	pushed    pushes what a person approves (RFC 9126), and proves that what it revokes is dead
+//	mortal    dies with the service's answer in its hands, and has tokens that end
 //	many001   and so on to many400: an API key each
 //
 // Each has a stand-in that checks what it gets as strictly as the service
@@ -36,7 +37,7 @@ import (
 func Plugins() []sdk.Plugin {
 	return append([]sdk.Plugin{
 		SigV4{}, Digest{}, Homed{}, Device{}, Database{}, Sites{}, Renamed{}, Placed{}, Unruly{},
-		Clients{}, Account{}, Exchanged{}, Pushed{},
+		Clients{}, Account{}, Exchanged{}, Pushed{}, Mortal{},
 	}, many()...)
 }
 
@@ -94,6 +95,7 @@ var answers = map[string]sdk.Values{
 
 	"exchanged": {"subjectToken": exchangedSubject, "actorToken": exchangedActor},
 	"pushed":    {"clientId": pushedClientID, "clientSecret": pushedSecret},
+	"mortal":    {"apiKey": mortalKey},
 }
 
 // Secrets returns every secret among the answers: canaries to search logs,
@@ -101,7 +103,7 @@ var answers = map[string]sdk.Values{
 func Secrets() []string {
 	all := []string{
 		sigv4Secret, digestPassword, homedClientSecret, databasePassword, sitesKey, renamedKey, placedKey, unrulyKey,
-		clientsSecret, exchangedSubject, exchangedActor, pushedSecret,
+		clientsSecret, exchangedSubject, exchangedActor, pushedSecret, mortalKey,
 	}
 	for i := range manyTypes {
 		all = append(all, manyKey(i+1))
