@@ -22,7 +22,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"schemas", "", ""},
 
 	{"sdk", "", ""},
-	{"sdk/oauth", "sdk", "oauth2"},
+	{"sdk/oauth", "sdk", ""},
 	{"sdk/serve", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 	{"sdk/plugintest", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 
@@ -64,7 +64,7 @@ var importRules = []struct{ pkg, own, others string }{
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak jsonschema oauth2 oauth2-server rapid testscript x/net"
+const testOthers = "go-cmp goleak jsonschema jwt oauth2 oauth2-server rapid testscript x/net"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
@@ -78,6 +78,7 @@ var others = map[string]string{
 	"hclog":         "github.com/hashicorp/go-hclog",
 	"huh":           "charm.land/huh/v2",
 	"jsonschema":    "github.com/santhosh-tekuri/jsonschema/v6",
+	"jwt":           "github.com/golang-jwt/jwt/v5",
 	"lipgloss":      "charm.land/lipgloss/v2",
 	"oauth2":        "golang.org/x/oauth2",
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",

@@ -142,7 +142,7 @@ func (e *ResponseError) meaning(resp *http.Response) *sdk.Error {
 // word for a refresh token that is worth nothing.
 func refreshError(err error) error {
 	e, ok := errors.AsType[*sdk.Error](err)
-	if !ok || e.Code != sdk.Invalid {
+	if _, said := errors.AsType[*ResponseError](err); !ok || !said || e.Code != sdk.Invalid {
 		return err
 	}
 	return &sdk.Error{Code: sdk.Denied, Reason: e.Reason, Err: e.Err,
