@@ -71,6 +71,13 @@ test: need-go ## run all tests
 		test -n "$$oauth" || ./internal/realoauth/tools.sh || true; \
 		test -n "$$postgres" || ./internal/postgres/tools.sh || true
 
+HISTORIES ?= 100000
+
+# Under the race detector, make race simulates a few.
+.PHONY: simulate
+simulate: need-go ## simulate HISTORIES (100000) histories of renewal in which everything goes wrong
+	CREDHOST_HISTORIES=$(HISTORIES) $(GO) test -run '^TestSimulation$$' -timeout 0 -v ./host
+
 .PHONY: forms-tools
 forms-tools: ## install what the tests of forms need: Node.js, Chromium, form libraries
 	@./internal/formtest/tools.sh

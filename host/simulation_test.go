@@ -297,7 +297,11 @@ func (s *sim) next() {
 	case waiting > 0 && p < 85:
 		s.release(s.rng.IntN(waiting))
 	default:
-		s.pass([]time.Duration{10 * time.Millisecond, 300 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 9 * time.Second, 25 * time.Second}[s.rng.IntN(7)])
+		d := []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}[s.rng.IntN(6)]
+		if s.rng.IntN(20) == 0 {
+			d = leaseTime + time.Second
+		}
+		s.pass(d)
 	}
 }
 
@@ -327,7 +331,7 @@ func (s *sim) settle() {
 			return
 		case open == 0:
 			quiet++
-			s.pass(10 * time.Second)
+			s.pass(8 * time.Second)
 		default:
 			s.pass(time.Second)
 		}
