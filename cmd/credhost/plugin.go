@@ -179,6 +179,9 @@ func printOffer(w io.Writer, o registry.Offer) {
 		}
 		row(w, "  answers go to", destinations(answers))
 		row(w, "  grants go to", destinations(s.Origins))
+		if t.Can.Connect && s.NoPKCE {
+			row(w, "  without PKCE", "a code that is stolen on its way can be used by the thief")
+		}
 	}
 	for _, f := range o.Faults { // of which each may be a list
 		row(w, "refused", strings.ReplaceAll(f, "; ", "\n\t"))
