@@ -51,8 +51,11 @@ func TestSign(t *testing.T) {
 	for alg, key := range map[string]oauth.Key{"RS256": parseKey(t, pkcs8(t, r.rsa)), "PS256": parseKey(t, asJWK(t, r.rsa, "alg", "PS256")),
 		"ES256": parseKey(t, asJWK(t, r.ec)), "EdDSA": parseKey(t, pkcs8(t, r.ed25519))} {
 		key.Header = map[string]string{"x5t": "thumb", "alg": "none"}
-		seen := map[any]bool{}
-		for range 20 { // ES256 has numbers that are short at times
+		seen, times := map[any]bool{}, 20
+		if alg == "ES256" {
+			times = 2000 // of its numbers one in 256 is short
+		}
+		for range times {
 			text, err := key.Sign(oauth.Assertion{Issuer: "i", Subject: "s", Audience: "https://issuer.example",
 				Claims: map[string]any{"scope": "a b", "iss": "forged", "jti": "forged", "n": 1}})
 			if err != nil {

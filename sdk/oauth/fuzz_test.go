@@ -26,26 +26,43 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(uint16(400), "application/json", `{"error":"invalid_grant","error_description":"x","hint":"y"}`)
 	f.Add(uint16(500), "text/html", `<html>`)
 	f.Add(uint16(302), "", ``)
+	f.Add(uint16(200), "application/json", goodAnswer)
 	f.Fuzz(func(t *testing.T, status uint16, contentType, body string) {
 		answer = func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", contentType)
 			w.WriteHeader(200 + int(status)%400)
 			io.WriteString(w, body)
 		}
-		tok, err := oauth.Client{TokenURL: server.URL}.ClientCredentials(t.Context())
-		if err == nil {
+		c := oauth.Client{ID: "id", TokenURL: server.URL, PushURL: server.URL, DeviceURL: server.URL, RevokeURL: server.URL, IntrospectURL: server.URL,
+			AuthURL: "https://service.example/authorize"}
+		for _, call := range endpoints(c) {
+			if err := call(t.Context()); err != nil {
+				checkError(t, err)
+			}
+		}
+		if tok, err := c.ClientCredentials(t.Context()); err == nil {
 			checkToken(t, tok)
-			return
 		}
-		var e *sdk.Error
-		if !errors.As(err, &e) || e.Message == "" || strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' || r > '~' }) {
-			t.Errorf("the error is %q", err)
+		if a, err := c.Device(t.Context()); err == nil && (a.URL == "" || a.UserCode == "" || len(a.State) == 0 || a.Interval <= 0 || a.Interval > time.Hour) {
+			t.Errorf("the approval is %+v", a)
 		}
-		var re *oauth.ResponseError
-		if errors.As(err, &re) && strings.ContainsFunc(re.Code, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
-			t.Errorf("the code is %q", re.Code)
+		if a, err := c.Push(t.Context(), sdk.Callback{}); err == nil && !strings.HasPrefix(a.URL, "https://service.example/authorize?client_id=id&request_uri=") {
+			t.Errorf("the person is sent to %q", a.URL)
 		}
 	})
+}
+
+// checkError fails if an error has words of the service.
+func checkError(t *testing.T, err error) {
+	t.Helper()
+	var e *sdk.Error
+	if !errors.As(err, &e) || e.Message == "" || strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' || r > '~' }) {
+		t.Errorf("the error is %q", err)
+	}
+	var re *oauth.ResponseError
+	if errors.As(err, &re) && strings.ContainsFunc(re.Code, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		t.Errorf("the code is %q", re.Code)
+	}
 }
 
 // checkToken fails if a token cannot be used, or not be kept.

@@ -43,7 +43,7 @@ func (t Token) Extra(name string) string { return member(t.answer, name) }
 // not want in the header, set it to "Bearer" first.
 func (t Token) Grant(origins ...string) sdk.Grant {
 	kind := t.TokenType
-	if kind == "" || strings.EqualFold(kind, "bearer") {
+	if kind == "" || strings.EqualFold(kind, "bearer") || strings.EqualFold(kind, "N_A") { // the last is RFC 8693's, of no type at all
 		kind = "Bearer" // some services do not know it in other letters
 	}
 	return sdk.Grant{
