@@ -113,9 +113,9 @@ func (c Client) prove(ctx context.Context, refresh, access string) error {
 		return nil
 	}
 	for _, t := range []struct {
-		token, what string
-		hint        Hint
-	}{{refresh, "refresh", RefreshToken}, {access, "access", AccessToken}} {
+		token string
+		hint  Hint
+	}{{refresh, RefreshToken}, {access, AccessToken}} {
 		if t.token == "" {
 			continue
 		}
@@ -124,7 +124,7 @@ func (c Client) prove(ctx context.Context, refresh, access string) error {
 		case err != nil:
 			return err
 		case active:
-			return sdk.Errorf(sdk.Unavailable, "the service says that the %s token still works, although it was revoked: try again later, or withdraw the access at the service", t.what)
+			return sdk.Errorf(sdk.Unavailable, "the service says that a token still works, although it was revoked: try again later, or withdraw the access at the service")
 		}
 	}
 	return nil
