@@ -3,8 +3,13 @@
 package host_test
 
 import (
+	"context"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/internal/testplugin"
@@ -76,26 +81,93 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// BenchmarkCredentials measures the hot path with many credentials in the
-// store, and what they cost to list.
+// BenchmarkCredentials measures the hot path with a hundred thousand
+// credentials in the store, the first use of one, and a page of them.
 func BenchmarkCredentials(b *testing.B) {
-	h := open(b, nil)
-	var ids []string
-	for range 10_000 {
-		id, err := h.Create(b.Context(), "placed", sdk.Values{"apiKey": "k"})
-		if err != nil {
+	h := open(b, func(c *host.Config) { c.Now = nil })
+	ids := make([]string, 100_000)
+	for i := range ids {
+		var err error
+		if ids[i], err = h.Create(b.Context(), "placed", sdk.Values{"apiKey": "k"}); err != nil {
 			b.Fatal(err)
 		}
-		ids = append(ids, id)
 	}
-	b.Run("first-use", func(b *testing.B) {
+	use := func(b *testing.B, id string) {
+		r, _ := http.NewRequest(http.MethodGet, "https://placed.example/me", nil)
+		if err := h.Authenticate(b.Context(), id, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("cached", func(b *testing.B) {
+		r, _ := http.NewRequest(http.MethodGet, "https://placed.example/me", nil)
+		for _, id := range ids[:1000] {
+			use(b, id)
+		}
 		i := 0
 		for b.Loop() {
-			r, _ := http.NewRequest(http.MethodGet, "https://placed.example/me", nil)
-			if err := h.Authenticate(b.Context(), ids[i%len(ids)], r); err != nil {
+			if err := h.Authenticate(b.Context(), ids[i%1000], r); err != nil {
 				b.Fatal(err)
 			}
 			i++
 		}
 	})
+	b.Run("first-use", func(b *testing.B) {
+		i := 1000
+		for b.Loop() {
+			use(b, ids[i%len(ids)])
+			i++
+		}
+	})
+	b.Run("page", func(b *testing.B) {
+		for b.Loop() {
+			if page, err := h.List(b.Context(), host.Page{After: ids[0]}); err != nil || len(page) == 0 {
+				b.Fatal(len(page), err)
+			}
+		}
+	})
+}
+
+// BenchmarkStorm measures a request with a good grant, over loopback, while two
+// hundred other grants end at once, each second, and are renewed, against the
+// same request without. What counts is the slowest of a hundred.
+func BenchmarkStorm(b *testing.B) {
+	const others = 200
+	for _, storm := range []bool{false, true} {
+		name := map[bool]string{false: "quiet", true: "renewing"}[storm]
+		b.Run(name, func(b *testing.B) {
+			h := open(b, nil)
+			id := h.create("placed", nil)
+			h.get(id, "https://placed.example/me")
+			ctx, stop := context.WithCancel(b.Context())
+			var renewals atomic.Int64
+			var all sync.WaitGroup
+			if storm {
+				for range others {
+					other := h.create("clients", nil)
+					all.Go(func() {
+						for ctx.Err() == nil {
+							r, _ := http.NewRequestWithContext(ctx, http.MethodGet, testplugin.ClientsOrigin+"/me", nil)
+							if h.Authenticate(ctx, other, r) == nil {
+								renewals.Add(1)
+							}
+							time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+							h.clock.Advance(time.Minute) // two hundred of which end all grants
+						}
+					})
+				}
+			}
+			var took []time.Duration
+			for b.Loop() {
+				start := time.Now()
+				h.get(id, "https://placed.example/me")
+				took = append(took, time.Since(start))
+			}
+			elapsed := b.Elapsed()
+			stop()
+			all.Wait()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
+			b.ReportMetric(float64(renewals.Load())/elapsed.Seconds(), "renewals/s")
+		})
+	}
 }

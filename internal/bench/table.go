@@ -13,7 +13,7 @@ type metric struct{ pkg, name, unit string }
 // format prints a value of the metric with its unit.
 func (m metric) format(v float64) string {
 	switch m.unit {
-	case "ns/op", "ns/call", "bare-ns/call":
+	case "ns/op", "ns/call", "bare-ns/call", "p99-ns":
 		return time.Duration(v).Round(roundTo(v)).String()
 	case "allocs/op":
 		return fmt.Sprintf("%.0f allocations", v)
@@ -74,6 +74,10 @@ var table = []row{
 		"a bare call of the same size", "at most 1.15", within(1.15)},
 	{"a call, through the registry", metric{registry, "Call", "ns/call"}, metric{registry, "Call", "bare-ns/call"},
 		"the bare connection to the same process", "at most 1.15", within(1.15)},
+	{"authenticate, 1,000 cached of 100,000", metric{host, "Credentials/cached", "ns/op"}, metric{host, "Authenticate/cached", "ns/op"},
+		"with one credential", "at most 2", within(2)},
+	{"slowest 1% of requests, 200 renewals a second", metric{host, "Storm/renewing", "p99-ns"}, metric{host, "Storm/quiet", "p99-ns"},
+		"without renewals", "at most 10", within(10)},
 	{"first start of a plugin, hashed", metric{registry, "Start/first", "ms"}, metric{registry, "Start/first", "bare-ms"},
 		"bare go-plugin", "at most 25ms more", plus(25)},
 	{"restart of a plugin", metric{registry, "Start/restart", "ms"}, metric{registry, "Start/restart", "bare-ms"},
