@@ -14,8 +14,8 @@ import (
 const ClientsOrigin = "https://clients.example"
 
 const (
-	clientsIssuer = ClientsOrigin + "/issuer" // which is not the token endpoint
-	clientsSecret = "EXAMPLE-clients-secret-of-32-bytes"
+	clientsIssuer     = ClientsOrigin + "/issuer" // which is not the token endpoint
+	clientsGoodSecret = "EXAMPLE-clients-secret-of-32-bytes"
 )
 
 // ClientsMethods are the ways in which a client of the type clients can
@@ -27,14 +27,14 @@ func ClientsMethods() []oauth.Auth {
 var (
 	clientsMethod = sdk.Field{Name: "authMethod", Title: "Client authentication", Kind: sdk.Choice, Default: string(oauth.AuthPost),
 		Options: clientsOptions(), Help: "As the client is registered."}
-	clientsID = sdk.Field{Name: "clientId", Title: "Client ID"}
-	clientsSe = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true, Help: "Shown once.",
+	clientsID     = sdk.Field{Name: "clientId", Title: "Client ID"}
+	clientsSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true, Help: "Shown once.",
 		When: sdk.Or(clientsMethod.Is(string(oauth.AuthPost)), clientsMethod.Is(string(oauth.AuthBasic)), clientsMethod.Is(string(oauth.AuthSecretJWT)))}
 	clientsKey = sdk.Field{Name: "privateKey", Title: "Private key", Kind: sdk.LongText, Secret: true, Help: "In PEM, or as a JWK.",
 		When: clientsMethod.Is(string(oauth.AuthKeyJWT))}
-	clientsTLS   = sdk.Or(clientsMethod.Is(string(oauth.AuthTLS)), clientsMethod.Is(string(oauth.AuthSelfSignedTLS)))
-	clientsChain = sdk.Field{Name: "certificate", Title: "Certificate", Kind: sdk.LongText, When: clientsTLS}
-	clientsTLSKe = sdk.Field{Name: "certificateKey", Title: "Its private key", Kind: sdk.LongText, Secret: true, Help: "In PEM.", When: clientsTLS}
+	clientsTLS    = sdk.Or(clientsMethod.Is(string(oauth.AuthTLS)), clientsMethod.Is(string(oauth.AuthSelfSignedTLS)))
+	clientsChain  = sdk.Field{Name: "certificate", Title: "Certificate", Kind: sdk.LongText, When: clientsTLS}
+	clientsTLSKey = sdk.Field{Name: "certificateKey", Title: "Its private key", Kind: sdk.LongText, Secret: true, Help: "In PEM.", When: clientsTLS}
 )
 
 func clientsOptions() (all []sdk.Option) {
@@ -54,14 +54,14 @@ var _ sdk.Tester = Clients{}
 // Schema implements [sdk.Plugin].
 func (Clients) Schema() sdk.Schema {
 	return sdk.Schema{Name: "clients", Title: "Clients", Origins: []string{ClientsOrigin},
-		Fields:            []sdk.Field{clientsMethod, clientsID, clientsSe, clientsKey, clientsChain, clientsTLSKe},
+		Fields:            []sdk.Field{clientsMethod, clientsID, clientsSecret, clientsKey, clientsChain, clientsTLSKey},
 		ClientCertificate: &sdk.ClientCertificate{Certificate: "certificate", Key: "certificateKey"}}
 }
 
 // Grant implements [sdk.Plugin].
 func (Clients) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 	c := oauth.Client{
-		ID: in.Get(clientsID), Secret: in.Get(clientsSe),
+		ID: in.Get(clientsID), Secret: in.Get(clientsSecret),
 		Auth:     oauth.Auth(in.Get(clientsMethod)),
 		Audience: clientsIssuer, // of the assertion, for those who show one
 		TokenURL: ClientsOrigin + "/token",

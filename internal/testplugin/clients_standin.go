@@ -41,7 +41,7 @@ func ClientsAnswers(method oauth.Auth) sdk.Values {
 	case oauth.AuthTLS, oauth.AuthSelfSignedTLS:
 		v["certificate"], v["certificateKey"] = clientsPair().chain, clientsPair().key
 	default:
-		v["clientSecret"] = clientsSecret
+		v["clientSecret"] = clientsGoodSecret
 	}
 	return v
 }
@@ -126,11 +126,11 @@ func (s *ClientsStandin) client(r *http.Request, shown *x509.Certificate) (oauth
 	}
 	switch method {
 	case oauth.AuthPost:
-		return method, secret == clientsSecret
+		return method, secret == clientsGoodSecret
 	case oauth.AuthBasic:
-		return method, password == clientsSecret
+		return method, password == clientsGoodSecret
 	case oauth.AuthSecretJWT:
-		return method, s.asserts(assertion, clientsSecret, id)
+		return method, s.asserts(assertion, clientsGoodSecret, id)
 	case oauth.AuthKeyJWT:
 		return method, s.asserts(assertion, clientsPair().private.Public(), id)
 	case oauth.AuthTLS, oauth.AuthSelfSignedTLS:

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	pushedOrigin   = "https://pushed.example"
-	pushedClientID = "EXAMPLE-pushed-client"
-	pushedSecret   = "EXAMPLE-pushed-client-secret"
-	pushedGrace    = 30 * time.Second
-	pushedIdle     = 30 * 24 * time.Hour
+	pushedOrigin     = "https://pushed.example"
+	pushedClientID   = "EXAMPLE-pushed-client"
+	pushedGoodSecret = "EXAMPLE-pushed-client-secret"
+	pushedGrace      = 30 * time.Second
+	pushedIdle       = 30 * 24 * time.Hour
 )
 
 var (
 	pushedResources = []string{pushedOrigin + "/mail", pushedOrigin + "/files"}
 
 	pushedClient = sdk.Field{Name: "clientId", Title: "Client ID"}
-	pushedSecre  = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true, Help: "Shown once."}
+	pushedSecret = sdk.Field{Name: "clientSecret", Title: "Client secret", Secret: true, Help: "Shown once."}
 )
 
 // Pushed is the type pushed: a person approves a request that the plugin has
@@ -39,13 +39,13 @@ var (
 
 // Schema implements [sdk.Plugin].
 func (Pushed) Schema() sdk.Schema {
-	return sdk.Schema{Name: "pushed", Title: "Pushed", Fields: []sdk.Field{pushedClient, pushedSecre}, Origins: []string{pushedOrigin},
+	return sdk.Schema{Name: "pushed", Title: "Pushed", Fields: []sdk.Field{pushedClient, pushedSecret}, Origins: []string{pushedOrigin},
 		ReuseSeconds: int(pushedGrace / time.Second)}
 }
 
 func (Pushed) client(in sdk.Input) oauth.Client {
 	return oauth.Client{
-		ID: in.Get(pushedClient), Secret: in.Get(pushedSecre), Auth: oauth.AuthBasic,
+		ID: in.Get(pushedClient), Secret: in.Get(pushedSecret), Auth: oauth.AuthBasic,
 		AuthURL: pushedOrigin + "/authorize", PushURL: pushedOrigin + "/par", TokenURL: pushedOrigin + "/token",
 		RevokeURL: pushedOrigin + "/revoke", IntrospectURL: pushedOrigin + "/introspect",
 		Scopes: []string{"read", "offline"}, Resources: pushedResources,

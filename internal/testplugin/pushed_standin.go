@@ -65,7 +65,7 @@ func (s *PushedStandin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, secret, _ := r.BasicAuth()
-	if id != pushedClientID || secret != pushedSecret || r.PostFormValue("client_secret") != "" {
+	if id != pushedClientID || secret != pushedGoodSecret || r.PostFormValue("client_secret") != "" {
 		refuseToken(w, http.StatusUnauthorized, "invalid_client", "wrong secret: "+secret)
 		return
 	}

@@ -94,7 +94,7 @@ var answers = map[string]sdk.Values{
 	"unruly":   {"mishap": "none", "apiKey": unrulyKey},
 
 	"exchanged": {"subjectToken": exchangedSubject, "actorToken": exchangedActor},
-	"pushed":    {"clientId": pushedClientID, "clientSecret": pushedSecret},
+	"pushed":    {"clientId": pushedClientID, "clientSecret": pushedGoodSecret},
 	"mortal":    {"apiKey": mortalKey},
 }
 
@@ -103,7 +103,7 @@ var answers = map[string]sdk.Values{
 func Secrets() []string {
 	all := []string{
 		sigv4Secret, digestPassword, homedClientSecret, databasePassword, sitesKey, renamedKey, placedKey, unrulyKey,
-		clientsSecret, exchangedSubject, exchangedActor, pushedSecret, mortalKey,
+		clientsGoodSecret, exchangedSubject, exchangedActor, pushedGoodSecret, mortalKey,
 	}
 	for i := range manyTypes {
 		all = append(all, manyKey(i+1))
