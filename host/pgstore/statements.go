@@ -7,7 +7,7 @@ import "strings"
 // The statements are of the schema "credhost", until inSchema puts them into
 // another. What writes is a function: see migrations/1.sql.
 type statements struct {
-	get, list, due, changes, check               string
+	get, list, due, position, changes, check     string
 	create, save, remove                         string
 	lease, extend, note, unlease                 string
 	there, version, makeSchema, lock, setVersion string
@@ -30,16 +30,17 @@ var inCredhost = statements{
 		WHERE r.due <= $1
 		ORDER BY r.due, r.workspace, r.id LIMIT $2`,
 
+	position: `SELECT last, forgotten FROM credhost.sequence WHERE $1::bigint IS NOT NULL`,
+
 	// A record has the number of its newest change, so changes need no table
 	// that grows: only deletions do. One statement sees one moment.
-	changes: `SELECT s.last, s.forgotten, c.seq, c.workspace, c.id, c.generation
-		FROM credhost.sequence s LEFT JOIN LATERAL (
+	changes: `SELECT (SELECT last FROM credhost.sequence), (SELECT forgotten FROM credhost.sequence), c.*
+		FROM (
 			(SELECT seq, workspace, id, generation FROM credhost.records WHERE seq > $1 ORDER BY seq LIMIT $2)
 			UNION ALL
 			(SELECT seq, workspace, id, 0 FROM credhost.deletions WHERE seq > $1 ORDER BY seq LIMIT $2)
-			ORDER BY seq LIMIT $2
-		) c ON $1 > 0 AND $1 >= s.forgotten AND $1 < s.last
-		ORDER BY c.seq`,
+		) c
+		ORDER BY c.seq LIMIT $2`,
 
 	create:  `SELECT credhost.create_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 	save:    `SELECT credhost.save_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
@@ -68,7 +69,7 @@ var inCredhost = statements{
 func inSchema(name string) statements {
 	s := inCredhost
 	for _, text := range []*string{
-		&s.get, &s.list, &s.due, &s.changes, &s.check, &s.create, &s.save, &s.remove, &s.lease, &s.extend, &s.note, &s.unlease,
+		&s.get, &s.list, &s.due, &s.position, &s.changes, &s.check, &s.create, &s.save, &s.remove, &s.lease, &s.extend, &s.note, &s.unlease,
 		&s.there, &s.version, &s.lock, &s.setVersion,
 	} {
 		*text = rename(*text, name)

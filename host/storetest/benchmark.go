@@ -5,6 +5,8 @@ package storetest
 import (
 	"crypto/rand"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +30,10 @@ func Benchmark(b *testing.B, open func(t testing.TB) host.Store) {
 			b.Run("Changes, none", func(b *testing.B) { benchmarkChanges(b, s) })
 			b.Run("Save", func(b *testing.B) { benchmarkSave(b, s, n) })
 			b.Run("Lease and Save", func(b *testing.B) { benchmarkLease(b, s, n) })
+			b.Run("Renewal", func(b *testing.B) { benchmarkRenewal(b, s, n) })
+			b.Run("Renewal, 16 at once", func(b *testing.B) { benchmarkRenewals(b, s, n) })
+			b.Run("Due, 100 of a tenth", func(b *testing.B) { benchmarkDue(b, s) })
+			b.Run("Changes, one", func(b *testing.B) { benchmarkChange(b, s) })
 			b.Run("Create and Delete", func(b *testing.B) { benchmarkDelete(b, s) })
 		})
 	}
@@ -43,6 +49,9 @@ func fill(b *testing.B, s host.Store, n int) {
 		r := record(numbered(i, n))
 		r.Type = []string{"halopsa", "hellocloud", "faxplus"}[i%3]
 		r.Sealed = make([]byte, 1000)
+		if i%10 == 0 {
+			r.Due = day.Add(time.Duration(i) * time.Second)
+		}
 		if _, err := rand.Read(r.Sealed); err != nil {
 			b.Fatal(err)
 		}
@@ -132,5 +141,80 @@ func benchmarkDelete(b *testing.B, s host.Store) {
 		if err := s.Delete(b.Context(), r.Workspace, r.ID); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func benchmarkRenewal(b *testing.B, s host.Store, n int) {
+	for i := 0; b.Loop(); i++ {
+		if err := renewal(b, s, numbered(i*17, n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "renewals/s")
+}
+
+// benchmarkRenewals renews many records at once, each by itself, as hosts do
+// when grants end together.
+func benchmarkRenewals(b *testing.B, s host.Store, n int) {
+	var workers atomic.Int64
+	b.SetParallelism(max(1, 16/runtime.GOMAXPROCS(0)))
+	b.RunParallel(func(pb *testing.PB) {
+		first := int(workers.Add(1)) * n / 64 // none has another's records, for as long as this lasts
+		for i := 0; pb.Next(); i++ {
+			if err := renewal(b, s, numbered(first+i%(n/64), n)); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "renewals/s")
+}
+
+// renewal makes the calls of a renewal: what is about to be done is noted, and
+// so is the service's answer, before all is saved.
+func renewal(b *testing.B, s host.Store, id string) error {
+	l, err := s.Lease(b.Context(), workspace, id, "me", time.Minute)
+	if err != nil {
+		return err
+	}
+	r, err := s.Get(b.Context(), workspace, id)
+	if err != nil {
+		return err
+	}
+	for _, size := range []int{100, 1000} {
+		if err := s.Note(b.Context(), l, r.Sealed[:size]); err != nil {
+			return err
+		}
+	}
+	r.Generation++
+	return s.Save(b.Context(), r, &l)
+}
+
+func benchmarkDue(b *testing.B, s host.Store) {
+	for b.Loop() {
+		due, err := s.Due(b.Context(), day.AddDate(1, 0, 0), 100)
+		if err != nil || len(due) != 100 {
+			b.Fatal(len(due), err)
+		}
+	}
+}
+
+// benchmarkChange reads what a host finds when one record has changed.
+func benchmarkChange(b *testing.B, s host.Store) {
+	_, since, err := s.Changes(b.Context(), 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := record("one that has changed")
+	if err := s.Create(b.Context(), r); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if changes, _, err := s.Changes(b.Context(), since); err != nil || len(changes) != 1 {
+			b.Fatal(changes, err)
+		}
+	}
+	if err := s.Delete(b.Context(), r.Workspace, r.ID); err != nil {
+		b.Fatal(err)
 	}
 }
