@@ -34,6 +34,7 @@ type network struct {
 	conns  chan net.Conn // accepted, for server
 	done   chan struct{}
 	fault  atomic.Pointer[fault] // what goes wrong now; nil: nothing
+	kept   atomic.Bool           // a grant had a State
 
 	mu    sync.Mutex
 	calls map[string]*call

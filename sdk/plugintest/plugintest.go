@@ -125,6 +125,9 @@ func (s *Suite) over(t tb, connect func(tb, *Suite, *network) way) {
 		})
 	}
 	s.checkUpgrades(t, n, w)
+	if s.New().Schema().ReuseSeconds > 0 && !n.kept.Load() && !t.Failed() {
+		t.Errorf("ReuseSeconds is set, but no grant has a State: there is nothing that a service could take again")
+	}
 }
 
 // all runs the checks of one set of answers.

@@ -32,6 +32,15 @@ var stateFaults = []planted{
 		}}},
 	{name: "says that a spent token is good, and it is not", in: "InProcess/oauth/Reuse", says: "with the same State for the second time",
 		plugin: altered{schema: func(s sdk.Schema) sdk.Schema { s.ReuseSeconds = 60; return s }}},
+	{name: "says that a spent token is good, and has none", in: "InProcess", says: "ReuseSeconds is set, but no grant has a State",
+		plugin: altered{schema: func(s sdk.Schema) sdk.Schema {
+			s.ReuseSeconds = 60
+			for _, name := range []string{"clientId", "clientSecret"} {
+				s = field(name, func(f *sdk.Field) { f.Optional = true })(s)
+			}
+			return s
+		}},
+		suite: func(s *Suite) { delete(s.Answers, "oauth") }},
 	{name: "shows an assertion twice", in: "InProcess/key/Renewal", says: "the same client_assertion twice",
 		plugin: altered{grant: func(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 			return modelGrant(modelClient(in).Request(ctx, url.Values{"grant_type": {"key"}, "key": {in.Get(mKey)}, "client_assertion": {"a.b.c"}}))
