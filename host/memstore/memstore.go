@@ -2,7 +2,8 @@
 
 // Package memstore keeps records in memory, for tests, and for programs that
 // want nothing kept: what it holds ends with the process. Hosts of one process
-// may share a Store; for hosts of several there is package sqlitestore.
+// may share a Store; for hosts of several there is package sqlitestore, and for
+// those of several machines pgstore.
 package memstore
 
 import (
