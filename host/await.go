@@ -35,7 +35,7 @@ func (w *Workspace) poll(ctx context.Context, id string) (Connected, error) {
 		switch {
 		case err == nil:
 			w.end(ctx, id) // or it is swept
-			done.Replaced = w.revokeReplaced(ctx, f.Credential)
+			w.settle(ctx, &done)
 			return done, nil
 		case ctx.Err() != nil:
 			return Connected{}, ctx.Err()

@@ -56,7 +56,7 @@ func (w *Workspace) Finish(r *http.Request, actor Actor) (Connected, error) {
 	}
 	done, err := w.exchange(ctx, f, q)
 	if err == nil {
-		done.Replaced = w.revokeReplaced(ctx, f.Credential)
+		w.settle(ctx, &done)
 	}
 	done.Return = f.Return
 	return done, err

@@ -154,17 +154,20 @@ func (c *credential) was() string {
 // before when a credential was connected again.
 const WarnAccount WarningKind = "another account"
 
-// revokeReplaced revokes what the credential's new grant has replaced. It
-// returns nil if there was nothing to revoke. A person waits for it, so it looks
-// only once.
-func (w *Workspace) revokeReplaced(ctx context.Context, id string) *Revocation {
-	c, err := w.load(ctx, id)
-	if err != nil || !slices.ContainsFunc(c.Endings, func(e ending) bool { return e.Replaced }) {
-		return nil
+// settle does what follows when a credential has been connected: it puts a
+// change of the account on record, and revokes what the new grant has replaced.
+// A person waits for it, so it looks only once.
+func (w *Workspace) settle(ctx context.Context, done *Connected) {
+	c, err := w.load(ctx, done.ID)
+	if done.Was != "" {
+		w.audit(ctx, "change account", done.ID, c.typeName(), nil)
 	}
-	r, err := w.endAll(ctx, id, func(e ending) bool { return e.Replaced }, 1)
-	w.audit(ctx, "revoke", id, c.typeName(), err)
-	return &r
+	if err != nil || !slices.ContainsFunc(c.Endings, func(e ending) bool { return e.Replaced }) {
+		return
+	}
+	r, err := w.endAll(ctx, done.ID, func(e ending) bool { return e.Replaced }, 1)
+	w.audit(ctx, "revoke", done.ID, c.typeName(), err)
+	done.Replaced = &r
 }
 
 // endAll revokes the endings that which picks, and forgets those that are dead

@@ -153,7 +153,15 @@ func TestAnotherAccount(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var warned []host.Warning
+	var audited int
 	h := open(t, func(cfg *host.Config) {
+		cfg.Audit = func(_ context.Context, e host.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			if e.Action == "change account" {
+				audited++
+			}
+		}
 		cfg.Warn = func(_ context.Context, w host.Warning) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -179,8 +187,8 @@ func TestAnotherAccount(t *testing.T) {
 		t.Errorf("Show = %+v", c)
 	}
 	mu.Lock()
-	if len(warned) != 1 || warned[0].Kind != host.WarnAccount || warned[0].Credential != id {
-		t.Errorf("warned %+v", warned)
+	if len(warned) != 1 || warned[0].Kind != host.WarnAccount || warned[0].Credential != id || audited != 1 {
+		t.Errorf("warned %+v, and audited %d times", warned, audited)
 	}
 	mu.Unlock()
 	if done := h.connect(id); done.Was != "" { // the person has seen it, and approves it again

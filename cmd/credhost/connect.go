@@ -120,7 +120,12 @@ func (p *program) connect(ctx context.Context, o *opened, id string, l net.Liste
 		return err
 	}
 	p.caution(done)
-	return p.print(done, func(w io.Writer) { fmt.Fprintf(w, "%s is connected%s\n", done.ID, visible(whose(done))) })
+	return p.print(done, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is connected%s\n", done.ID, visible(whose(done)))
+		if r := done.Replaced; r != nil && !r.Kept {
+			fmt.Fprintln(w, "the grant before is revoked")
+		}
+	})
 }
 
 // await waits until the visit has ended, one way or the other. When it is
@@ -145,21 +150,28 @@ func (p *program) await(ctx context.Context, ws *host.Workspace, flow host.Flow,
 	return done, err
 }
 
-// announce says where the person must go.
+// announce says where the person must go. What is to be copied stands alone.
 func (p *program) announce(w waiting, left time.Duration) error {
 	if p.json {
 		return p.encode(w)
 	}
+	alone := func(text string) {
+		fmt.Fprintf(p.err, "\n    %s\n\n", styleFor(p.err).bold(visible(text)))
+	}
+	within := span(left.Round(time.Minute))
 	if w.UserCode != "" {
-		p.note("open %s within %s, and enter the code", w.URL, span(left))
-		fmt.Fprintf(p.err, "\n    %s\n\n", styleFor(p.err).bold(visible(w.UserCode)))
+		p.note("within %s, open %s and enter the code", within, w.URL)
+		alone(w.UserCode)
 		p.note("give the code to nobody: who enters it connects their account")
 		return nil
 	}
 	p.note("the service sends the browser back to %s, which must be registered there", w.RedirectURL)
-	p.note("approve access in the browser within %s, at %s", span(left), w.URL)
+	p.note("within %s, approve access in the browser at", within)
+	alone(w.URL)
 	if w.Elsewhere != "" {
-		p.note("if the browser is on another machine, open %s there instead; it ends at an address that it cannot show: paste that here, and give it to nobody else", w.Elsewhere)
+		p.note("or, if the browser is on another machine, open there")
+		alone(w.Elsewhere)
+		p.note("that browser ends at an address on 127.0.0.1 that it cannot show: paste all of it here, and give it to nobody else")
 	}
 	return nil
 }
