@@ -85,7 +85,7 @@ type content struct {
 	Spent   bool     `json:"spent,omitempty"`   // State was shown to the service, and the answer lost
 	Lost    []string `json:"lost,omitempty"`    // attempts whose answers were lost; one may come yet
 
-	Warned    time.Time `json:"warned,omitzero"`    // of which Reconnect people were warned
+	Warned    time.Time `json:"warned,omitzero"`    // of which end people were warned
 	KeepAfter time.Time `json:"keepAfter,omitzero"` // it is not renewed for want of use before
 
 	Account string   `json:"account,omitempty"` // of the last grant that named one
@@ -257,8 +257,9 @@ func (c *credential) view() Credential {
 	}
 	if g := c.Grant; g != nil {
 		v.Facts = g.Facts
-		v.Expiry, v.Reconnect, v.Ends = some(g.Expiry), some(g.Reconnect), some(c.ends())
-		v.Warning = c.expiring()
+		v.Expiry, v.Reconnect = some(g.Expiry), some(g.Reconnect)
+		end, _ := c.deadline()
+		v.Ends, v.Warning = some(end), c.expiring()
 	}
 	shown(v.Answers, c.typ.Schema, c.Values, c.References)
 	return v

@@ -29,6 +29,7 @@ type endpoint struct {
 	failures int       // in a row
 	lost     bool      // whether the last one was an answer that was lost
 	until    time.Time // nobody is let through before
+	seen     time.Time // when somebody last wanted to be
 	trying   bool      // somebody is being let through to see
 }
 
@@ -48,6 +49,7 @@ func (h *Host) endpoint(r *http.Request) *endpoint {
 func (e *endpoint) admit(ctx context.Context) error {
 	e.mu.Lock()
 	now := e.h.now()
+	e.seen = now
 	switch {
 	case e.failures < failuresToOpen:
 		e.mu.Unlock()
@@ -114,6 +116,20 @@ func (e *endpoint) failed(wait time.Duration, lost bool) {
 	if e.failures >= failuresToOpen {
 		e.until = e.h.now().Add(max(e.h.backoff(e.failures-failuresToOpen+1), wait))
 	}
+}
+
+// forgetEndpoints forgets those that nobody has asked for an hour: who knows how
+// they fare now.
+func (h *Host) forgetEndpoints(now time.Time) {
+	h.endpoints.Range(func(url, v any) bool {
+		e := v.(*endpoint)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if !e.trying && now.Sub(e.seen) > time.Hour {
+			h.endpoints.CompareAndDelete(url, e)
+		}
+		return true
+	})
 }
 
 // maxRetryAfter is the longest wait that a service may ask for, beyond which

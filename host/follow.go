@@ -19,7 +19,7 @@ func (h *Host) follow(since uint64) {
 	told := make(chan struct{}, 1)
 	if n, ok := h.store.(Notifier); ok {
 		h.background(func() {
-			n.Notify(h.ctx, func() {
+			n.Notify(h.open, func() {
 				select {
 				case told <- struct{}{}:
 				default: // it reads all there is once it looks
@@ -31,15 +31,15 @@ func (h *Host) follow(since uint64) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-h.ctx.Done():
+		case <-h.open.Done():
 			return
 		case <-tick.C:
 		case <-told:
 		}
-		ctx, cancel := context.WithTimeout(h.ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(h.open, 10*time.Second)
 		newest, err := h.catchUp(ctx, since)
 		cancel()
-		if err != nil && h.ctx.Err() == nil {
+		if err != nil && h.open.Err() == nil {
 			h.log.WarnContext(ctx, "the store cannot be read; cached grants are served for at most 30 s", "err", err)
 			continue
 		}
@@ -115,7 +115,7 @@ func (h *Host) renewAhead() {
 	defer tick.Stop()
 	for {
 		select {
-		case <-h.ctx.Done():
+		case <-h.open.Done():
 			return
 		case <-tick.C:
 			h.look()
@@ -141,6 +141,7 @@ func (h *Host) look() {
 		})
 		return true
 	})
+	h.forgetEndpoints(now)
 }
 
 // ahead renews in the background a grant that is still good.

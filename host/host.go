@@ -131,7 +131,9 @@ type Host struct {
 	endpoints  sync.Map     // URL → *endpoint, of those that fail
 	seen       atomic.Int64 // when the store's changes were last read, in Unix nanoseconds
 
-	ctx  context.Context // ends with Close; for what outlives a caller
+	open context.Context // ends as Close begins; for what goes on as long as the host is open
+	shut context.CancelFunc
+	ctx  context.Context // ends as Close gives up; for work that outlives a caller
 	stop context.CancelFunc
 	mu   sync.Mutex // held while something begins in the background, or stops
 	busy sync.WaitGroup
@@ -193,18 +195,26 @@ func newHost(cfg Config) *Host {
 // start begins what goes on in the background.
 func (h *Host) start(ctx context.Context, since uint64) {
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	h.open, h.shut = context.WithCancel(h.ctx)
 	h.background(func() { h.follow(since) })
 	h.background(h.renewAhead)
 	h.background(h.watch)
 }
 
-// Close stops the plugins and waits for what is under way. Requests that are
-// being sent go on.
+// closeTime is how long Close lets renewals come to their end. What they have
+// spent, they cannot get back.
+const closeTime = 5 * time.Second
+
+// Close waits for what is under way, for some seconds, and stops the plugins.
+// Requests that are being sent go on.
 func (h *Host) Close() error {
 	h.mu.Lock() // nothing begins any more
-	h.stop()
+	h.shut()
 	h.mu.Unlock()
+	late := time.AfterFunc(closeTime, h.stop)
 	h.busy.Wait()
+	late.Stop()
+	h.stop()
 	err := h.plugins.Close()
 	h.guard.Close()
 	return err
@@ -214,7 +224,7 @@ func (h *Host) Close() error {
 func (h *Host) background(f func()) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ctx.Err() != nil {
+	if h.open.Err() != nil {
 		return false
 	}
 	h.busy.Go(f)

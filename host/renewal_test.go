@@ -172,12 +172,12 @@ func TestWarnedOnceBeforeTheEnd(t *testing.T) {
 		t.Errorf("Show = ends %v, warning %q; want 30 days and none", c.Ends, c.Warning)
 	}
 	h.clock.Advance(22 * 24 * time.Hour)
-	h.another()
-	h.clock.Advance(36 * time.Hour)
-	for range 3 {
-		h.another()
+	h.lookAfter(1)
+	if all := said.of(host.WarnExpiring); len(all) > 0 {
+		t.Errorf("warned too early: %+v", all)
 	}
-	eventually(t, "a warning", func() bool { return len(said.of(host.WarnExpiring)) > 0 })
+	h.clock.Advance(36 * time.Hour)
+	h.lookAfter(3)
 	if all := said.of(host.WarnExpiring); len(all) != 1 || all[0].Credential != id || !all[0].At.Equal(*c.Ends) {
 		t.Errorf("warnings %+v; want one, with the end %v", all, c.Ends)
 	}
@@ -195,19 +195,48 @@ func TestUnusedAccessIsKept(t *testing.T) {
 	h.get(id, mortal)
 	before := h.services.Mortal.TokenRequests()
 	h.clock.Advance(4 * 24 * time.Hour)
-	h.another()
-	h.clock.Advance(2 * 24 * time.Hour)
-	for range 3 {
-		h.another()
+	h.lookAfter(1)
+	if n := h.services.Mortal.TokenRequests() - before; n != 0 {
+		t.Errorf("%d token requests when there is time", n)
 	}
-	eventually(t, "a renewal", func() bool { return h.services.Mortal.TokenRequests() > before })
-	eventually(t, "its end", func() bool {
-		c, err := h.Show(t.Context(), id)
-		return err == nil && c.Ends != nil && c.Ends.Sub(h.clock.Now()) > 9*24*time.Hour
-	})
+	h.clock.Advance(2 * 24 * time.Hour)
+	h.lookAfter(3)
+	if c, err := h.Show(t.Context(), id); err != nil || c.Ends == nil || c.Ends.Sub(h.clock.Now()) < 9*24*time.Hour {
+		t.Errorf("Show = %+v, %v; want it to live for ten days more", c, err)
+	}
 	if n := h.services.Mortal.TokenRequests() - before; n != 1 {
 		t.Errorf("%d token requests, want 1", n)
 	}
+}
+
+// TestIdleDeathIsTold shows that people are warned if what nobody uses cannot
+// be renewed either.
+func TestIdleDeathIsTold(t *testing.T) {
+	t.Parallel()
+	var l line
+	var said warnings
+	h := open(t, func(c *host.Config) { l.lay(t)(c); c.Warn = said.add })
+	id := h.create("mortal", sdk.Values{"idleDays": "10"})
+	h.get(id, mortal)
+	l.set(false, true)
+	for range 8 {
+		h.clock.Advance(24 * time.Hour)
+		h.lookAfter(2)
+	}
+	if all := said.of(host.WarnExpiring); len(all) != 1 || all[0].Credential != id {
+		t.Errorf("warnings %+v; want one", all)
+	}
+}
+
+// lookAfter has some hosts at once do what they do each minute.
+func (h *house) lookAfter(hosts int) {
+	h.t.Helper()
+	var all sync.WaitGroup
+	for range hosts {
+		other := h.another()
+		all.Go(func() { other.LookAfter(h.t.Context()) })
+	}
+	all.Wait()
 }
 
 // TestRefusalWarns shows that a person is told once that access was withdrawn.

@@ -59,21 +59,30 @@ func (c *credential) warn(ctx context.Context) {
 // warnAhead is how long before its end people are warned of a grant's.
 const warnAhead = 7 * 24 * time.Hour
 
-// warnAt returns from when on people are warned that only connecting will
-// help; zero: never.
-func (c *credential) warnAt() time.Time {
+// deadline returns when the credential dies unless a person or a renewal
+// prevents it, and from when on people are warned of that. Zero: never.
+//
+// What is not used dies of idleness only if it could not be renewed, so that
+// is told later than what needs a person in any case.
+func (c *credential) deadline() (end, warn time.Time) {
 	g := c.Grant
-	if g == nil || g.Reconnect.IsZero() {
-		return time.Time{}
+	if g == nil {
+		return end, warn
 	}
-	ahead := c.w.h.cfg.WarnAhead
-	if ahead <= 0 {
-		ahead = warnAhead
-		if life := g.Reconnect.Sub(g.Obtained); life > 0 {
-			ahead = min(ahead, life/4)
+	if end = g.Reconnect; !end.IsZero() {
+		ahead := c.w.h.cfg.WarnAhead
+		if ahead <= 0 {
+			ahead = min(warnAhead, max(end.Sub(g.Obtained)/4, 0))
+		}
+		warn = end.Add(-ahead)
+	}
+	if g.Idle > 0 && len(c.State) > 0 {
+		idle := g.Obtained.Add(g.Idle)
+		if tell := idle.Add(-g.Idle / 4); warn.IsZero() || tell.Before(warn) {
+			end, warn = idle, tell
 		}
 	}
-	return g.Reconnect.Add(-ahead)
+	return end, warn
 }
 
 // keepAt returns when a grant is renewed though nobody uses it, or else what
@@ -92,43 +101,30 @@ func (c *credential) keepAt() time.Time {
 
 // due returns when a host should look at the credential without being asked.
 func (c *credential) due() time.Time {
-	warn, keep := c.warnAt(), c.keepAt()
-	if c.Grant != nil && c.Warned.Equal(c.Grant.Reconnect) {
+	end, warn := c.deadline()
+	if c.Warned.Equal(end) {
 		warn = time.Time{}
 	}
+	keep := c.keepAt()
 	if warn.IsZero() || !keep.IsZero() && keep.Before(warn) {
 		return keep
 	}
 	return warn
 }
 
-// ends returns when the credential dies unless something is done; zero:
-// unknown. What is used does not die of idleness.
-func (c *credential) ends() time.Time {
-	g := c.Grant
-	if g == nil {
-		return time.Time{}
-	}
-	ends := g.Reconnect
-	if g.Idle > 0 && len(c.State) > 0 {
-		if idle := g.Obtained.Add(g.Idle); ends.IsZero() || idle.Before(ends) {
-			ends = idle
-		}
-	}
-	return ends
-}
-
 // expiring says what a person should know about the credential's end; "" if it
 // is far away.
 func (c *credential) expiring() string {
 	now := c.w.h.now()
-	switch at := c.warnAt(); {
-	case at.IsZero() || now.Before(at):
+	end, warn := c.deadline()
+	day := end.UTC().Format("2 January 2006")
+	switch {
+	case warn.IsZero() || now.Before(warn):
 		return ""
-	case now.Before(c.Grant.Reconnect):
-		return "access ends on " + c.Grant.Reconnect.Format("2 January 2006") + ": " + c.remedy() + " before that"
+	case now.Before(end):
+		return "access ends on " + day + ": " + c.remedy() + " before that"
 	}
-	return "access has ended on " + c.Grant.Reconnect.Format("2 January 2006") + ": " + c.remedy()
+	return "access has ended on " + day + ": " + c.remedy()
 }
 
 func (c *credential) remedy() string {
@@ -143,14 +139,13 @@ const watchEvery = time.Minute
 
 // watch looks after credentials that nobody uses. Any number of hosts may: the
 // record's lease lets one of them act.
+//
+// It begins with a wait: a command that runs for a second has other things to do.
 func (h *Host) watch() {
-	for h.ctx.Err() == nil {
-		ctx, cancel := context.WithTimeout(h.ctx, watchEvery)
+	for sleep(h.open, watchEvery+h.chance(watchEvery/4)) == nil {
+		ctx, cancel := context.WithTimeout(h.open, watchEvery)
 		h.lookAfter(ctx)
 		cancel()
-		if sleep(h.ctx, watchEvery+h.chance(watchEvery/4)) != nil {
-			return
-		}
 	}
 }
 
@@ -180,9 +175,9 @@ func (w *Workspace) lookAt(ctx context.Context, id string) error {
 			keep = true
 			c.KeepAfter = now.UTC().Add(time.Hour) // if it fails; also for other hosts
 		}
-		if at := c.warnAt(); !at.IsZero() && !now.Before(at) && !c.Warned.Equal(c.Grant.Reconnect) {
-			c.Warned = c.Grant.Reconnect
-			c.warning(WarnExpiring, c.expiring(), c.Grant.Reconnect)
+		if end, warn := c.deadline(); !warn.IsZero() && !now.Before(warn) && !c.Warned.Equal(end) {
+			c.Warned = end
+			c.warning(WarnExpiring, c.expiring(), end)
 		}
 		return nil // or else it stays due
 	})
