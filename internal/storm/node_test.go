@@ -23,6 +23,7 @@ import (
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/pgstore"
 	"github.com/credhost/credhost/host/sealer"
+	"github.com/credhost/credhost/host/sqlitestore"
 	"github.com/credhost/credhost/internal/postgres"
 	"github.com/credhost/credhost/internal/testplugin"
 )
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 
 // open opens a host as the settings say.
 func (s settings) open(ctx context.Context) (*host.Host, error) {
-	store, err := pgstore.Open(ctx, pgstore.Config{URL: s.Store})
+	store, err := s.store(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +65,14 @@ func (s settings) open(ctx context.Context) (*host.Host, error) {
 		Egress: egress.Config{Routes: testplugin.NewStandins().Routes(s.Services)},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
+}
+
+// store opens a database, or a file.
+func (s settings) store(ctx context.Context) (host.Store, error) {
+	if strings.Contains(s.Store, "://") {
+		return pgstore.Open(ctx, pgstore.Config{URL: s.Store})
+	}
+	return sqlitestore.Open(ctx, sqlitestore.Config{Path: s.Store})
 }
 
 // A tally is what became of many requests.
