@@ -17,28 +17,37 @@ import (
 // password: what a parser says of one that it does not understand can be a
 // part of the password.
 func parse(text string) (*pgxpool.Config, error) {
-	config, err := pgxpool.ParseConfig(text)
-	if err == nil && (text == "" || isURL(text)) {
-		return config, nil
-	}
 	const form = "it has the form postgres://user@machine:5432/database; special characters of a password are written as in %40, or the password is given by PGPASSWORD or ~/.pgpass"
-	switch u, parseErr := url.Parse(text); {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || !isURL(text) || misread(text, u)) {
+		return nil, errors.New("pgstore: Config.URL is no URL of a database: " + form)
+	}
+	config, err := pgxpool.ParseConfig(text)
+	switch {
+	case err == nil:
+		return config, nil
 	case text == "":
 		return nil, fmt.Errorf("pgstore: the environment (PGHOST and so on) names no database: %w", err)
-	case !isURL(text) || parseErr != nil:
-		return nil, errors.New("pgstore: Config.URL is no URL of a database: " + form)
 	case withoutSecrets(u):
 		return nil, fmt.Errorf("pgstore: Config.URL cannot be used: %w", err)
-	default: // the same may be wrong with what may be shown
-		if _, err := pgxpool.ParseConfig(u.String()); err != nil {
-			return nil, fmt.Errorf("pgstore: Config.URL cannot be used: %w", err)
-		}
-		return nil, errors.New("pgstore: the password in Config.URL cannot be used: " + form)
 	}
+	// The same may be wrong with what may be shown.
+	if _, err := pgxpool.ParseConfig(u.String()); err != nil {
+		return nil, fmt.Errorf("pgstore: Config.URL cannot be used: %w", err)
+	}
+	return nil, errors.New("pgstore: the password in Config.URL cannot be used: " + form)
 }
 
 func isURL(text string) bool {
 	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+}
+
+// misread reports whether a part of a password seems to be in another part of
+// the URL, because it has a character such as /, ? or @ in it. That part would
+// be shown.
+func misread(text string, u *url.URL) bool {
+	at := strings.Count(text, "@")
+	return at > 1 || at == 1 && u.User == nil || strings.Count(u.Path, "/") > 1 || strings.Contains(text, "#")
 }
 
 // withoutSecrets reports whether u has no secret, and removes those it has.

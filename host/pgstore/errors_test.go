@@ -89,6 +89,9 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"postgres://guarded:" + canary + "@localhost:port/x",
 		"postgres://guarded:" + canary + "@localhost:99999/x",
 		"postgres://guarded:" + canary + " with spaces@localhost/x",
+		"postgres://guarded:1/b" + canary + "@localhost/x",
+		"postgres://guarded:1?b" + canary + "@localhost/x",
+		"postgres://guarded:1#b" + canary + "@localhost/x",
 		"postgres://guarded:a/b" + canary + "@localhost/x",
 		"postgres://guarded:a#b" + canary + "@localhost/x",
 		"postgres://guarded:" + canary + "@localhost/x?sslmode=nonsense",
@@ -187,4 +190,26 @@ func TestNoAnswer(t *testing.T) {
 	if err := holder.Save(ctx, record("a", 2), nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the error is %v, want that the ctx has ended", err)
 	}
+}
+
+// Whatever a password is made of, no error and no name shows it.
+func FuzzURL(f *testing.F) {
+	for _, part := range []string{"", "1/", "1?", "1#", "%", "%zz", "@", ":", "[", " ", "\x00", "&", "1/?sslmode=", "1,2:3", "\\", "é"} {
+		f.Add(part, "")
+		f.Add("", part)
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		text := "postgres://guarded:" + before + canary + after + "@localhost/x?sslmode=verify-full&connect_timeout=1"
+		config, err := parse(text)
+		if err == nil {
+			if name := nameOf(config.ConnConfig); strings.Contains(name, "CANARY") {
+				t.Errorf("%q has the name %s", text, name)
+			}
+		}
+		for ; err != nil; err = errors.Unwrap(err) {
+			if strings.Contains(err.Error(), "CANARY") {
+				t.Errorf("%q: the error is %v", text, err)
+			}
+		}
+	})
 }

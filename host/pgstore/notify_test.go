@@ -113,8 +113,11 @@ func TestDeletionIsSeenByPolling(t *testing.T) {
 	if took := f.seesDeletion(t, s); took > 2*time.Second {
 		t.Errorf("it was seen after %v", took)
 	}
-	if n := listeners(t, s); n != 0 {
-		t.Errorf("%d sessions listen, which are anybody's", n)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	s.Notify(ctx, func() { t.Error("it listens in a session that is anybody's") })
+	if ctx.Err() == nil {
+		t.Error("it did not wait for its ctx")
 	}
 }
 
