@@ -95,8 +95,8 @@ func (p *page) pushed(ctx context.Context, q url.Values) string {
 // parameters says what is wrong with the parameters of an authorization request
 // (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
 func (p *page) parameters(ctx context.Context, q url.Values) string {
-	for _, values := range q {
-		if len(values) > 1 && !defence.Off(ctx, defence.Single) {
+	for name, values := range q {
+		if len(values) > 1 && name != "resource" && !defence.Off(ctx, defence.Single) {
 			return "with a parameter that comes twice"
 		}
 	}

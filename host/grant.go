@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"sync"
@@ -25,6 +26,8 @@ type live struct {
 
 	signer sdk.Signer // if Sign is not zero
 	in     sdk.Input  // for it
+
+	certificate *tls.Certificate // to show where it goes; nil: none
 }
 
 // good reports whether l can be used now.
@@ -266,6 +269,10 @@ func (c *credential) refuse(err error) {
 // cost the credential this grant.
 func (e *entry) publish(ctx context.Context, c *credential, l *live, n need) (*live, error) {
 	if err := c.signing(ctx, l); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.certificate, err = c.certificate(ctx); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -152,6 +153,11 @@ func (j *journal) send(r *http.Request, s *step, e *endpoint) (*answer, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch lost := left.Load() && !s.asks(); {
+	case errors.Is(err, egress.ErrCertificate): // before it looked at the request; another credential's may be good
+		j.drop(s)
+		j.note(ctx)
+		e.pass()
+		return nil, err
 	case err != nil && lost:
 		e.failed(0, true)
 		return nil, err

@@ -9,10 +9,13 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/internal/testplugin"
+	"github.com/credhost/credhost/sdk"
 	"github.com/credhost/credhost/sdk/oauth"
 )
 
@@ -55,6 +58,45 @@ func TestTokensOfEveryKind(t *testing.T) {
 	}
 }
 
+// A request that was pushed is approved like any other; its grant is renewed,
+// and revoked with proof.
+func TestPushedApproval(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	id := h.create("pushed", nil)
+	flow := h.begin(id)
+	if strings.Contains(flow.URL, "state=") || !strings.Contains(flow.URL, "request_uri=urn") {
+		t.Errorf("the person is sent to %s", flow.URL)
+	}
+	if _, err := h.finish(flow, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	h.works(id)
+	h.clock.Advance(2 * time.Hour)
+	h.works(id)
+	if r, err := h.Revoke(t.Context(), id); err != nil || !r.Told || r.Grant != host.FateDead {
+		t.Errorf("Revoke = %+v, %v", r, err)
+	}
+	_, err := h.Client(id).Get("https://pushed.example/me")
+	refused(t, err, sdk.Denied, "")
+}
+
+// A plugin that finds that a service has not revoked what it said it has tells
+// so, through the host.
+func TestRevocationThatIsNone(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	id := h.create("pushed", nil)
+	h.connect(id)
+	h.works(id)
+	h.services.Pushed.IgnoreRevocation()
+	r, err := h.Revoke(t.Context(), id)
+	refused(t, err, sdk.Unavailable, "")
+	if !r.Kept {
+		t.Errorf("Revoke = %+v: what is needed to try again is gone", r)
+	}
+}
+
 // mutual makes the service of clients demand the good certificate of whoever
 // connects, before it looks at any request.
 func mutual(t *testing.T) func(*host.Config) {
@@ -73,7 +115,7 @@ func mutual(t *testing.T) func(*host.Config) {
 }
 
 // A plugin, which has no TLS of its own, obtains and uses a token that is bound
-// to the credential's certificate (RFC 8705).
+// to the credential's certificate (RFC 8705), and the host's client uses it.
 func TestClientCertificate(t *testing.T) {
 	t.Parallel()
 	h := open(t, mutual(t))
@@ -83,5 +125,35 @@ func TestClientCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.works(id)
+		if got := h.get(id, testplugin.ClientsOrigin+"/me"); got != http.StatusOK {
+			t.Errorf("the host's own client: status %d", got)
+		}
 	}
+}
+
+// A certificate that the service does not know, or none, is refused in words
+// that say so; one that is not the key's never gets that far.
+func TestClientCertificateIsRefused(t *testing.T) {
+	t.Parallel()
+	h := open(t, mutual(t))
+	foreign := testplugin.ClientsForeign()
+	stranger := testplugin.ClientsAnswers(oauth.AuthTLS)
+	stranger["certificate"], stranger["certificateKey"] = foreign["certificate"], foreign["certificateKey"]
+	for want, answers := range map[string]sdk.Values{
+		"does not take the client certificate": stranger,
+		"wants a client certificate":           testplugin.ClientsAnswers(oauth.AuthPost),
+	} {
+		id, err := h.Create(t.Context(), "clients", answers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := h.Test(t.Context(), id)
+		if err != nil || v.Outcome != host.Wrong || !strings.Contains(v.Message, want) {
+			t.Errorf("Test = %+v, %v; want %q", v, err, want)
+		}
+	}
+	mixed := testplugin.ClientsAnswers(oauth.AuthTLS)
+	mixed["certificateKey"] = foreign["certificateKey"]
+	_, err := h.Create(t.Context(), "clients", mixed)
+	refused(t, err, sdk.Invalid, "certificateKey")
 }

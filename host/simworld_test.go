@@ -431,7 +431,7 @@ func (p simPlugins) Types() []Type { return []Type{simTypeOf()} }
 
 func (p simPlugins) Type(string) (Type, error) { return simTypeOf(), nil }
 
-func (p simPlugins) Plugin(string, string) (sdk.Plugin, error) { return simPlugin{p.n}, nil }
+func (p simPlugins) Plugin(string, string) (sdk.Plugin, error) { return simPlugin(p), nil }
 
 func (p simPlugins) Close() error { return nil }
 
