@@ -28,7 +28,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/sha256"
 	"maps"
 	"net/http"
 	"net/url"
@@ -37,6 +36,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/sdk"
+	"golang.org/x/oauth2"
 )
 
 // A Client is registered at a service. It is a plain value without state: make
@@ -103,16 +103,22 @@ func (c Client) Approval(cb sdk.Callback) sdk.Approval {
 	return sdk.Approval{URL: withQuery(c.AuthURL, c.approval(cb))}
 }
 
-// approval returns the parameters of a request for approval.
+// approval returns the parameters of a request for approval. The library makes
+// an address of them; services that have them pushed, or want one of them twice,
+// need more.
 func (c Client) approval(cb sdk.Callback) url.Values {
-	params := c.scoped(url.Values{"response_type": {"code"}, "client_id": {c.ID}, "state": {cb.State}})
-	if cb.RedirectURL != "" {
-		params.Set("redirect_uri", cb.RedirectURL)
-	}
+	conf := oauth2.Config{ClientID: c.ID, RedirectURL: cb.RedirectURL, Scopes: c.Scopes}
+	var opts []oauth2.AuthCodeOption
 	if !c.NoPKCE {
-		sum := sha256.Sum256([]byte(cb.Verifier))
-		params.Set("code_challenge", encoded(sum[:]))
-		params.Set("code_challenge_method", "S256")
+		opts = append(opts, oauth2.S256ChallengeOption(cb.Verifier))
+	}
+	_, query, _ := strings.Cut(conf.AuthCodeURL(cb.State, opts...), "?")
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		panic("oauth: " + err.Error()) // the library has just encoded it
+	}
+	if len(c.Resources) > 0 {
+		params["resource"] = slices.Clone(c.Resources)
 	}
 	return with(params, c.AuthParams)
 }
