@@ -218,7 +218,7 @@ func TestServerIsReadOnlyForAWhile(t *testing.T) {
 	at := server.Database(t)
 	name := postgres.Name(at)
 	s := open(t, Config{URL: at + "&pool_max_conns=1", Wait: 20 * time.Second})
-	hasty := open(t, Config{URL: at + "&pool_max_conns=1", Wait: 100 * time.Millisecond})
+	hasty := open(t, Config{URL: at + "&pool_max_conns=1", Wait: 2 * time.Second})
 	if err := s.Create(t.Context(), record("a", 1)); err != nil {
 		t.Fatal(err)
 	}

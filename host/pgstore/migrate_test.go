@@ -28,7 +28,6 @@ func wantError(t *testing.T, err error, database string, parts ...string) {
 
 func refuses(t *testing.T, config Config, database string, parts ...string) {
 	t.Helper()
-	config.Wait = 300 * time.Millisecond
 	s, err := Open(t.Context(), config)
 	if err == nil {
 		_ = s.Close()

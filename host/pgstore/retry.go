@@ -4,6 +4,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,6 +50,7 @@ func (s *Store) write(ctx context.Context, conflict error, function string, args
 // Config.Wait has passed or ctx has ended.
 func (s *Store) try(ctx context.Context, e effort, f func(context.Context, *pgx.Conn) error) error {
 	end := time.Now().Add(s.wait)
+	var told error // what the attempt before has found
 	for pause := 25 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -57,6 +59,10 @@ func (s *Store) try(ctx context.Context, e effort, f func(context.Context, *pgx.
 		if ended := ctx.Err(); ended != nil && err != nil {
 			return ended
 		}
+		if u, ok := err.(unreachable); ok && told != nil && errors.Is(u.cause, context.DeadlineExceeded) {
+			return told // rather than that time was up
+		}
+		told = err
 		if err == nil || !again(err, e) || s.closed.Err() != nil || time.Now().Add(pause).After(end) {
 			return err
 		}
