@@ -22,7 +22,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"schemas", "", ""},
 
 	{"sdk", "", ""},
-	{"sdk/oauth", "sdk", ""},
+	{"sdk/oauth", "sdk", "oauth2"},
 	{"sdk/serve", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 	{"sdk/plugintest", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 

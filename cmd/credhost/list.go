@@ -59,7 +59,11 @@ func table(w io.Writer, all []host.Credential) {
 	}
 	row(w, "ID", "TYPE", "NAME", "STATUS", "ACCOUNT")
 	for _, c := range all {
-		row(w, c.ID, c.Type, c.Name, string(c.Status), c.Account)
+		status := string(c.Status)
+		if c.Warning != "" {
+			status += ", ends " + c.Ends.Format("2006-01-02")
+		}
+		row(w, c.ID, c.Type, c.Name, status, c.Account)
 	}
 }
 

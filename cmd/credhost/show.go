@@ -84,6 +84,10 @@ func describe(w io.Writer, c host.Credential, t host.Type, redirect string) {
 	if c.Reconnect != nil {
 		line("connect again by", moment(*c.Reconnect, now))
 	}
+	if c.Ends != nil && (c.Reconnect == nil || !c.Ends.Equal(*c.Reconnect)) {
+		line("ends unless used by", moment(*c.Ends, now))
+	}
+	line("warning", c.Warning)
 	for _, name := range slices.Sorted(maps.Keys(c.Facts)) {
 		line(name, c.Facts[name])
 	}
