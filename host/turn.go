@@ -120,6 +120,9 @@ func (c *credential) recover(ctx context.Context) (done bool, err error) {
 		return true, nil
 	case err != nil && !(in.brought() && in.spends(c)):
 		return false, nil // nothing came of it, so it may be begun anew
+	case errors.Is(err, sdk.Internal) && in.Callback != nil:
+		log.ErrorContext(ctx, "what a person has approved cannot be used", "err", err)
+		return false, nil // the grant before it goes on as ever
 	}
 	return err == nil, err
 }
