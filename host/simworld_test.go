@@ -67,7 +67,7 @@ func (v *view) do(ctx context.Context, what string, f func() error) error {
 			v.s.tell(v.n.name + " has given up: " + err.Error())
 			return err
 		}
-		if !v.s.downed.IsZero() {
+		if v.s.downed.Load() {
 			return errStoreDown
 		}
 	}
@@ -206,10 +206,10 @@ func (v *view) Unlease(ctx context.Context, l Lease) error {
 
 // Changes takes no turn of its own: hosts ask each second.
 func (v *view) Changes(_ context.Context, since uint64) ([]Change, uint64, error) {
-	if v.n.dead {
+	if v.n.isDead() {
 		goexit()
 	}
-	if !v.s.downed.IsZero() {
+	if v.s.downed.Load() {
 		return nil, 0, errStoreDown
 	}
 	v.mu.Lock()
@@ -257,6 +257,12 @@ func (s *sim) chance(_ string, once int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.rng.IntN(once) == 0
+}
+
+func (n *node) isDead() bool {
+	n.s.mu.Lock()
+	defer n.s.mu.Unlock()
+	return n.dead
 }
 
 // An idp is an identity provider whose refresh tokens work once. It revokes
@@ -388,7 +394,7 @@ func (nw network) RoundTrip(r *http.Request) (*http.Response, error) {
 	status, t := p.serve(string(body))
 	n.s.tell(fmt.Sprintf("the provider answers %d %s", status, t.Refresh))
 	p.mu.Lock()
-	if t.Refresh != "" && (n.dead || trouble == 3 || trouble == 4) {
+	if t.Refresh != "" && (n.isDead() || trouble == 3 || trouble == 4) {
 		p.excuse(t.Refresh)
 	}
 	p.mu.Unlock()
