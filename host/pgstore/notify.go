@@ -14,10 +14,10 @@ import (
 // another client's in a moment.
 var errPooled = errors.New("pgstore: a pooler is in between")
 
-// The times of a listener; variables, so that tests need not wait.
-var (
+// The times of a listener.
+const (
 	listenAgain = 30 * time.Second // the longest pause before it connects again
-	quiet       = 30 * time.Second // after which it asks whether the server is still there
+	quietTime   = 30 * time.Second // after which it asks whether the server is still there
 )
 
 // Notify tells of changes, as [host.Notifier] says, on a connection of its own.
@@ -71,7 +71,7 @@ func (s *Store) listen(ctx context.Context, changed func()) error {
 
 // wait1 waits for a notification for a while, and tells whether one came.
 func (s *Store) wait1(ctx context.Context, conn *pgx.Conn) (told bool, err error) {
-	inTime, cancel := context.WithTimeout(ctx, quiet)
+	inTime, cancel := context.WithTimeout(ctx, s.quiet)
 	defer cancel()
 	_, err = conn.WaitForNotification(inTime)
 	if err == nil {

@@ -150,11 +150,11 @@ func TestListenerEndsWithTheStore(t *testing.T) {
 
 // A listener that hears nothing for long asks whether the server is there.
 func TestListenerAsks(t *testing.T) {
-	quiet = 20 * time.Millisecond
-	defer func() { quiet = 30 * time.Second }()
 	url := postgres.Shared(t).Database(t)
 	s := open(t, Config{URL: url})
-	f := follow(t, open(t, Config{URL: url}), time.Hour)
+	listener := open(t, Config{URL: url})
+	listener.quiet = 20 * time.Millisecond
+	f := follow(t, listener, time.Hour)
 	waitUntil(t, "it asks", func() bool {
 		return query[int](t, s, `SELECT count(*) FROM pg_stat_activity WHERE query LIKE '-- ping%' AND datname = current_database()`) == 1
 	})

@@ -97,6 +97,7 @@ type Store struct {
 	name   string // the database, without the password
 	schema string
 	wait   time.Duration
+	quiet  time.Duration // quietTime, but in a test
 	sql    statements
 	pool   *pgxpool.Pool
 	closed context.Context // ends with Close
@@ -163,7 +164,7 @@ func connect(config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{name: nameOf(pool.ConnConfig), schema: config.Schema, wait: config.Wait, sql: inSchema(config.Schema)}
+	s := &Store{name: nameOf(pool.ConnConfig), schema: config.Schema, wait: config.Wait, quiet: quietTime, sql: inSchema(config.Schema)}
 	if s.pool, err = pgxpool.NewWithConfig(context.Background(), pool); err != nil {
 		return nil, fmt.Errorf("pgstore: %s: %w", s.name, err)
 	}
