@@ -198,7 +198,7 @@ func storm(t *testing.T, store string, lasts time.Duration) bool {
 			for time.Now().Before(end) {
 				next := time.Now().Add(time.Second + rand.N(5*time.Second)) // to be killed
 				for time.Now().Before(next) && time.Now().Before(end) {
-					one, err := h.nodes[i].burst(20)
+					one, err := h.nodes[i].burst(10)
 					if err != nil {
 						t.Errorf("node %d, which nobody has killed: %v", i, err)
 						return
@@ -206,7 +206,7 @@ func storm(t *testing.T, store string, lasts time.Duration) bool {
 					mu.Lock()
 					sum.add(one)
 					mu.Unlock()
-					time.Sleep(25 * time.Millisecond) // other tests want the machine, too
+					time.Sleep(100 * time.Millisecond) // other tests want the machine, too
 				}
 				at, lost := h.cut(i)
 				h.begin(i)
