@@ -105,7 +105,7 @@ func (c *credential) live() *live {
 	g := c.Grant
 	l := &live{
 		Grant: sdk.Grant{Header: http.Header(g.Header), Query: url.Values(g.Query), Path: g.Path, Origins: g.Origins,
-			Sign: g.Sign, Refused: g.Refused, Expiry: g.Expiry, Reconnect: g.Reconnect,
+			Sign: g.Sign, Refused: g.Refused, Expiry: g.Expiry, Reconnect: g.Reconnect, Idle: g.Idle,
 			Facts: g.Facts, Values: g.Values, State: c.State, Account: c.Account},
 		origins: c.Origins.Grant, serial: c.Serial, obtained: g.Obtained,
 	}
