@@ -114,9 +114,9 @@ func (w *Workspace) grant(ctx context.Context, id string) (*entry, *live, error)
 func (w *Workspace) grantFor(ctx context.Context, id string, r *http.Request) (*entry, *live, error) {
 	e, l := w.cached(id)
 	if l == nil {
-		c, err := w.load(ctx, id)
+		origins, err := w.origins(ctx, id)
 		if err == nil {
-			err = allows(c.Origins.Grant, r)
+			err = allows(origins, r)
 		}
 		if err == nil {
 			e, l, err = w.grant(ctx, id)
@@ -129,6 +129,26 @@ func (w *Workspace) grantFor(ctx context.Context, id string, r *http.Request) (*
 		}
 	}
 	return e, l, allows(l.origins, r)
+}
+
+// origins returns where the credential's grants may go. Callers that ask at once
+// share one answer of the store: thousands may, when a grant has ended.
+func (w *Workspace) origins(ctx context.Context, id string) ([]string, error) {
+	shared := w.loads.DoChan(id, func() (any, error) {
+		ctx, cancel := w.h.outliving(ctx, workTime)
+		defer cancel()
+		c, err := w.load(ctx, id)
+		if err != nil {
+			return []string(nil), err
+		}
+		return c.Origins.Grant, nil
+	})
+	select {
+	case answer := <-shared:
+		return answer.Val.([]string), answer.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // young is the age below which a refused grant is not renewed: the service

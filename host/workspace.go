@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -20,7 +22,8 @@ type Workspace struct {
 	name string
 	err  error // why there can be no such workspace
 
-	entries sync.Map // ID → *entry, of credentials whose grant is cached
+	entries sync.Map           // ID → *entry, of credentials whose grant is cached
+	loads   singleflight.Group // of origins, by ID
 }
 
 var workspaceName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
