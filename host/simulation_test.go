@@ -32,7 +32,8 @@ import (
 // The simulation runs whole hosts against a store, a plugin and an identity
 // provider that fail in every way that the protocol of renewal is for, in
 // simulated time, one step at a time. A seed decides which step comes next and
-// what goes wrong; the same seed tells the same history.
+// what goes wrong, so that it tells the same history each time; but for a few,
+// in which two things become possible at one instant and Go's select chooses.
 //
 //	go test ./host -run Simulation -histories 1000000       the long mode
 //	go test ./host -run Simulation -seed 4711 -v            one history, told
