@@ -84,42 +84,50 @@ func (k *hold) extend() {
 	}
 }
 
-// current returns the lease, and stops extending it if it is about to end.
-func (k *hold) current(last bool) Lease {
+// current returns the lease.
+func (k *hold) current() Lease {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if last && k.timer != nil {
+	return k.lease
+}
+
+// letGo stops extending the lease, and reports whether it was extended until
+// now.
+func (k *hold) letGo() (Lease, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	held := k.timer != nil
+	if held {
 		k.timer.Stop()
 		k.timer = nil
 	}
-	return k.lease
+	return k.lease, held
 }
 
 // note writes down what the lease is used for.
 func (k *hold) note(ctx context.Context, intent []byte) error {
-	return k.w.h.store.Note(ctx, k.current(false), intent)
+	return k.w.h.store.Note(ctx, k.current(), intent)
 }
 
 // save saves rec, which ends the lease.
 func (k *hold) save(ctx context.Context, rec Record) error {
-	l := k.current(false)
+	l := k.current()
 	err := k.w.h.store.Save(ctx, rec, &l)
 	if err == nil {
-		k.current(true)
+		k.letGo()
 	}
 	return err
 }
 
 // release ends the lease, if it has not ended yet.
 func (k *hold) release(ctx context.Context) {
-	k.mu.Lock()
-	held := k.timer != nil
-	k.mu.Unlock()
-	if held {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime/4)
-		defer cancel()
-		k.w.h.store.Unlease(ctx, k.current(true)) // or else it lapses
+	l, held := k.letGo()
+	if !held {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime/4)
+	defer cancel()
+	k.w.h.store.Unlease(ctx, l) // or else it lapses
 }
 
 // sleep waits for d, or until ctx ends.
