@@ -44,7 +44,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/testplugin", "sdk sdk/oauth", ""},
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
 
-	{"host/egress", "sdk", "ssrf x/net"},
+	{"host/egress", "sdk internal/defence", "ssrf x/net"},
 	{"host/registry", "sdk internal/wire host/egress", "go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
 	{"host", "sdk host/registry host/egress internal/defence", "x/sync"},
 	{"host/form", "sdk", "x/text"},

@@ -47,6 +47,35 @@ const (
 	Committed Defence = "a grant is stored before anybody has it"
 )
 
+// The defences of the egress: what a guard of package host/egress demands of
+// those who reach the network through it, and of what answers.
+const (
+	Addresses    Defence = "nothing private or special is connected to"
+	EachAttempt  Defence = "the address is looked at when it is connected to"
+	Metadata     Defence = "where a cloud keeps its machines' secrets opens only by that very address"
+	OwnAddresses Defence = "a public address of this machine is as special as loopback"
+	Encrypted    Defence = "nothing leaves this machine in the clear"
+	Destinations Defence = "a call reaches its credential's origins alone"
+	HostHeader   Defence = "a request's Host is that of its address"
+	Unredirected Defence = "no redirect is followed"
+	Unproxied    Defence = "no proxy of the environment is asked"
+	Verified     Defence = "a service's certificate is verified"
+	OwnPool      Defence = "a connection with settings of its own serves no request without them"
+	SentOnce     Defence = "what is not safe to repeat is sent once"
+	OneReading   Defence = "a request reads the same to everybody"
+	Hops         Defence = "what is between two ends stays between them"
+	Unforged     Defence = "no service speaks for the host"
+	Alike        Defence = "of every address that is refused the same is said"
+	AnswerSize   Defence = "an answer has a largest size"
+	Inflated     Defence = "what is compressed counts by what comes of it"
+	HeadSize     Defence = "the headers of an answer have a largest size and number"
+	RequestSize  Defence = "a request has a largest size"
+	CallTraffic  Defence = "a call has a largest traffic"
+	CallConns    Defence = "a call has a largest number of connections"
+	AnswerTime   Defence = "a service has a time in which to answer"
+	CallEnd      Defence = "a connection ends with its call"
+)
+
 type key struct{}
 
 // Without returns a context for whose calls the defences are off.
