@@ -76,6 +76,36 @@ const (
 	CallEnd      Defence = "a connection ends with its call"
 )
 
+// The defences of what a host does with what a plugin answers. Their attacks are
+// tests of internal/hostile.
+const (
+	Within Defence = "a grant goes only where the answers allow"
+)
+
+// The defences of running plugins: what a host demands of a plugin's process
+// and of what it says. Their attacks are tests of internal/hostile.
+const (
+	Checked     Defence = "an answer of a plugin is checked before it is used"
+	MessageSize Defence = "a message of a plugin has a largest size"
+	Wordless    Defence = "the words of a plugin's transport are passed on to nobody"
+	Plain       Defence = "what a plugin says shows as plain text"
+	OwnFolder   Defence = "a plugin is spoken to in its own folder alone"
+	Paced       Defence = "a plugin that writes too much is made to wait"
+	StartTime   Defence = "a plugin has a time in which to start"
+	CallTime    Defence = "a call of a plugin has a time in which to end"
+	Pinged      Defence = "a plugin that answers nothing is killed"
+	Ended       Defence = "a plugin that does not end is killed"
+	Rested      Defence = "a program that crashes rests before it is started again"
+	Claimed     Defence = "a type belongs to the program that claimed it first"
+	Owned       Defence = "an origin is somebody's, and not anybody's"
+	Pinned      Defence = "a program says of itself what it said when it was trusted"
+	Askable     Defence = "a schema that cannot be asked is refused"
+	Brokerless  Defence = "nobody speaks to the broker of go-plugin"
+	Apart       Defence = "each workspace has processes of its own"
+	Unguessed   Defence = "the ID of a call cannot be guessed"
+	Queued      Defence = "the calls of one process are limited in number"
+)
+
 type key struct{}
 
 // Without returns a context for whose calls the defences are off.
