@@ -163,7 +163,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("host: reading the store: %w", err)
 	}
 	h.seen.Store(h.now().UnixNano())
-	h.guard = egress.New(cfg.Egress)
+	h.guard = egress.NewWithContext(ctx, cfg.Egress)
 	h.registry, err = registry.Open(ctx, registry.Config{
 		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
 		Guard: h.guard, Logger: registry.Logger(h.log),

@@ -11,6 +11,7 @@ import (
 
 	"code.dny.dev/ssrf"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -39,10 +40,11 @@ type addresses struct {
 	allow   []netip.Prefix
 	special *ssrf.Guardian
 	own     *own
+	off     func(defence.Defence) bool
 }
 
 func newAddresses(allow []netip.Prefix) addresses {
-	a := addresses{allow: allow, own: &own{list: net.InterfaceAddrs}}
+	a := addresses{allow: allow, own: &own{list: net.InterfaceAddrs}, off: func(defence.Defence) bool { return false }}
 	var v4, v6 []netip.Prefix
 	for _, p := range allow {
 		if p.Addr().Is4() {
@@ -58,21 +60,31 @@ func newAddresses(allow []netip.Prefix) addresses {
 // check returns errAddress if addr may not be connected to.
 func (a addresses) check(addr netip.Addr) error {
 	switch {
-	case !addr.IsValid() || addr.Is4In6() || addr.Zone() != "" || a.special.SafeAddr(addr) != nil:
+	case !addr.IsValid():
 		return errAddress
-	case slices.Contains(metadata, addr) && !slices.Contains(a.allow, netip.PrefixFrom(addr, addr.BitLen())):
+	case (addr.Is4In6() || addr.Zone() != "" || a.special.SafeAddr(addr) != nil) && !a.off(defence.Addresses):
+		return errAddress
+	case slices.Contains(metadata, addr) && !slices.Contains(a.allow, netip.PrefixFrom(addr, addr.BitLen())) && !a.off(defence.Metadata):
 		return errAddress
 	case nat64.Contains(addr):
 		b := addr.As16()
 		return a.check(netip.AddrFrom4([4]byte(b[12:])))
-	case a.own.has(addr) && !slices.ContainsFunc(a.allow, func(p netip.Prefix) bool { return p.Contains(addr) }):
+	case a.own.has(addr) && !a.isAllowed(addr) && !a.off(defence.OwnAddresses):
 		return errAddress
 	}
 	return nil
 }
 
+// isAllowed reports whether the operator allows addr, by whatever prefix.
+func (a addresses) isAllowed(addr netip.Addr) bool {
+	return slices.ContainsFunc(a.allow, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
 // connect decides on one attempt to connect to host, at address.
 func (a addresses) connect(host, address string) error {
+	if a.off(defence.EachAttempt) {
+		return nil
+	}
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return errAddress

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -57,6 +58,7 @@ const (
 // for another. It is safe for concurrent use.
 type pools struct {
 	transport func(routed bool) *http.Transport // returns a new one
+	off       func(defence.Defence) bool
 
 	mu  sync.Mutex
 	all map[[sha256.Size]byte]*pool
@@ -80,6 +82,9 @@ func (p *pool) close() {
 // of returns the pool of a certificate.
 func (s *pools) of(certificate *tls.Certificate) *pool {
 	key := fingerprint(certificate)
+	if s.off(defence.OwnPool) {
+		key = [sha256.Size]byte{}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.all[key]

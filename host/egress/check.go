@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -25,7 +26,7 @@ func (g *Guard) Check(origin string) error {
 	switch u.Scheme {
 	case "https":
 	case "http":
-		if !g.config.AllowHTTP && !isLocal(u.Hostname()) {
+		if !g.config.AllowHTTP && !isLocal(u.Hostname()) && !g.off(defence.Encrypted) {
 			return sdk.Errorf(sdk.Invalid, "%s is not encrypted, and nothing is sent there: use https, or have the operator allow it: --allow-http (egress.Config.AllowHTTP)", origin)
 		}
 	case "tcp":

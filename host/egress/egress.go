@@ -17,6 +17,7 @@
 package egress
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -24,6 +25,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -63,6 +65,8 @@ type Config struct {
 	MaxRequest int64 // bytes of a request's body; zero: 16 MiB
 	MaxTraffic int64 // bytes that one call may send and receive; zero: 256 MiB
 	MaxConns   int   // connections that one call may have open; zero: 32
+
+	maxHead int64 // bytes of an answer's line and headers
 }
 
 func (c Config) withDefaults() Config {
@@ -74,7 +78,25 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxRequest, 16<<20)
 	setDefault(&c.MaxTraffic, 256<<20)
 	setDefault(&c.MaxConns, 32)
+	setDefault(&c.maxHead, 256<<10)
 	return c
+}
+
+// lift lifts the limits that are switched off.
+func (c *Config) lift(off func(defence.Defence) bool) {
+	for d, limit := range map[defence.Defence]*int64{
+		defence.AnswerSize: &c.MaxAnswer, defence.RequestSize: &c.MaxRequest, defence.CallTraffic: &c.MaxTraffic, defence.HeadSize: &c.maxHead,
+	} {
+		if off(d) {
+			*limit = 1 << 50
+		}
+	}
+	if off(defence.CallConns) {
+		c.MaxConns = 1 << 30
+	}
+	if off(defence.AnswerTime) {
+		c.TLSTimeout, c.ResponseHeaderTimeout = time.Hour, time.Hour
+	}
 }
 
 func setDefault[T time.Duration | int64 | int](v *T, def T) {
@@ -86,6 +108,7 @@ func setDefault[T time.Duration | int64 | int](v *T, def T) {
 // A Guard reaches the network for others. It is safe for concurrent use.
 type Guard struct {
 	config    Config
+	off       func(defence.Defence) bool
 	addresses addresses
 	routes    map[string]route
 	instead   map[string]string // what is dialled → where its route leads
@@ -98,11 +121,19 @@ var _ http.RoundTripper = (*Guard)(nil)
 
 // New returns a guard. A route that makes no sense is reported by
 // [Guard.Check] of its origin, and by requests to it.
-func New(config Config) *Guard {
+func New(config Config) *Guard { return NewWithContext(context.Background(), config) }
+
+// NewWithContext is [New] for a guard that keeps the values of ctx, though not
+// its end: tests of this module switch defences off with them.
+func NewWithContext(ctx context.Context, config Config) *Guard {
 	g := &Guard{config: config.withDefaults(), addresses: newAddresses(config.Allow)}
+	g.off = func(d defence.Defence) bool { return defence.Off(ctx, d) }
+	g.addresses.off = g.off
+	g.config.lift(g.off)
 	g.routes, g.instead = parseRoutes(config.Routes)
 	g.guarded = g.newTransport(g.dialChecked)
 	g.routed = g.newTransport(g.dialRoute)
+	g.pools.off = g.off
 	g.pools.transport = func(routed bool) *http.Transport {
 		if routed {
 			return g.newTransport(g.dialRoute)
@@ -141,14 +172,18 @@ func (g *Guard) roundTrip(r *http.Request, certificate *tls.Certificate) (*http.
 	}
 	transport, out := g.prepare(r, origin, certificate)
 	out, asked := watched(out)
-	resp, err := transport.RoundTrip(out)
+	send := transport.RoundTrip
+	if g.off(defence.Unredirected) {
+		send = (&http.Client{Transport: transport}).Do
+	}
+	resp, err := send(out)
 	if err != nil {
 		if asked.Load() && r.Context().Err() == nil {
 			if refused := refusedCertificate(transport, out, origin, err, certificate != nil); refused != nil {
 				return nil, refused
 			}
 		}
-		return nil, explain(r.Context(), origin, err)
+		return nil, g.explain(r.Context(), origin, err)
 	}
 	resp.Request = r
 	return resp, nil
@@ -163,10 +198,10 @@ func (g *Guard) permit(r *http.Request) (string, error) {
 		return "", sdk.Errorf(sdk.Invalid, "the request's address is not a URL with a host")
 	case !isHTTP(r.URL.Scheme), r.Method == http.MethodConnect:
 		return "", sdk.Errorf(sdk.Internal, "only HTTP requests may be sent to %s", origin)
-	case r.Host != "" && !isHostOf(r.Host, origin):
+	case r.Host != "" && !isHostOf(r.Host, origin) && !g.off(defence.HostHeader):
 		return "", sdk.Errorf(sdk.Internal, "the request's Host is not that of its address, %s", origin)
 	}
-	if p, ok := PolicyFrom(r.Context()); ok && !p.allows(origin) {
+	if p, ok := PolicyFrom(r.Context()); ok && !p.allows(origin) && !g.off(defence.Destinations) {
 		return "", outside(origin)
 	}
 	return origin, g.Check(origin)

@@ -72,7 +72,7 @@ func FuzzHead(f *testing.F) {
 		"GET / HTTP/1.1\nHost: a.b\n\n", "GET / HTTP/1.1\r\nHost: a.b\r\n X: y\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: a.b\r\n\r\n"} {
 		f.Add(head)
 	}
-	s := &session{origin: "https://a.b"}
+	s := &session{origin: "https://a.b", guard: New(Config{})}
 	f.Fuzz(func(t *testing.T, text string) {
 		br := bufio.NewReaderSize(strings.NewReader(text), maxHead)
 		head, err := peekHead(br)

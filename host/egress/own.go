@@ -41,7 +41,7 @@ func parseAddrs(list []net.Addr) []netip.Addr {
 	addrs := make([]netip.Addr, 0, len(list))
 	for _, a := range list {
 		if n, ok := a.(*net.IPNet); ok {
-			if addr, ok := netip.AddrFromSlice(n.IP); ok {
+			if addr, ok := netip.AddrFromSlice(n.IP); ok && !n.IP.IsLoopback() { // which is special by itself
 				addrs = append(addrs, addr.Unmap())
 			}
 		}

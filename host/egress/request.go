@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -32,7 +33,7 @@ func (s *session) read() (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkHead(head); err != nil {
+	if err := checkHead(head); err != nil && !s.guard.off(defence.OneReading) {
 		return nil, err
 	}
 	r, err := http.ReadRequest(s.br)
@@ -61,10 +62,13 @@ func (s *session) address(r *http.Request) error {
 		target = rest[len(authority.FindString(rest)):]
 	}
 	scheme, host, _ := strings.Cut(s.origin, "://")
-	if !isHostOf(r.Host, s.origin) {
+	if !isHostOf(r.Host, s.origin) && !s.guard.off(defence.HostHeader) {
 		return malformed("is for another host than its connection")
 	}
-	r.RequestURI, r.Host = "", host
+	r.RequestURI = ""
+	if !s.guard.off(defence.HostHeader) {
+		r.Host = host
+	}
 	r.URL.Scheme, r.URL.Host = scheme, host
 	return keepPath(r.URL, target)
 }
@@ -91,7 +95,7 @@ func keepPath(u *url.URL, target string) error {
 func (s *session) prepare(r *http.Request) error {
 	expect := httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
 	s.last, r.Close = r.Close, false // an end of this connection is none of the next
-	removeHops(r.Header)
+	s.removeHops(r.Header)
 	r.Header.Del("Expect")
 	if _, ok := r.Header["User-Agent"]; !ok {
 		r.Header["User-Agent"] = []string{""} // or net/http would name itself

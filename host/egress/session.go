@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -91,9 +92,11 @@ func (s *session) exchange(r *http.Request) (again bool, err error) {
 
 // shape makes of an answer one that goes over this connection.
 func (s *session) shape(resp *http.Response) {
-	removeHops(resp.Header)
-	resp.Header.Del("Credhost-Call")
-	resp.Header.Del("Credhost-Egress")
+	s.removeHops(resp.Header)
+	if !s.guard.off(defence.Unforged) {
+		resp.Header.Del("Credhost-Call")
+		resp.Header.Del("Credhost-Egress")
+	}
 	resp.Proto, resp.ProtoMajor, resp.ProtoMinor = "HTTP/1.1", 1, 1
 	resp.Close = s.last
 	resp.TransferEncoding = nil
@@ -179,7 +182,10 @@ func (l *limited) Close() error { return l.body.Close() }
 
 // removeHops removes what is between two ends of one connection (RFC 9110,
 // section 7.6.1).
-func removeHops(h http.Header) {
+func (s *session) removeHops(h http.Header) {
+	if s.guard.off(defence.Hops) {
+		return
+	}
 	for _, names := range h["Connection"] {
 		for name := range strings.SplitSeq(names, ",") {
 			h.Del(strings.TrimSpace(name))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -126,7 +127,9 @@ func (s *socket) serve(conn net.Conn) {
 		return
 	}
 	defer call.conns.Add(-1)
-	defer closeWith(call, conn)()
+	if !s.guard.off(defence.CallEnd) {
+		defer closeWith(call, conn)()
+	}
 	conn.SetDeadline(time.Time{})
 	m.call = call
 	if strings.HasPrefix(origin, "tcp://") {
@@ -165,7 +168,7 @@ func (s *socket) admit(id, origin string) (*Call, error) {
 	switch {
 	case !ok || call == nil || call.ctx.Err() != nil:
 		return nil, sdk.Errorf(sdk.Internal, "the connection to %s belongs to no live call: use the ctx that the call came with, and only until the call returns", origin)
-	case !call.policy.allows(origin):
+	case !call.policy.allows(origin) && !s.guard.off(defence.Destinations):
 		return nil, outside(origin)
 	}
 	if err := s.guard.Check(origin); err != nil {

@@ -18,7 +18,7 @@ func (g *Guard) dialTCP(ctx context.Context, origin string) (net.Conn, error) {
 	}
 	conn, err := dial(ctx, "tcp", hostPort(origin))
 	if err != nil {
-		return nil, explain(ctx, origin, err)
+		return nil, g.explain(ctx, origin, err)
 	}
 	return conn, nil
 }

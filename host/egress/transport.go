@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -22,12 +23,13 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // which passes answers on as they were sent.
 func (g *Guard) newTransport(dial dialFunc) *http.Transport {
 	c := g.config
-	return presenting(&http.Transport{
+	t := &http.Transport{
 		DialContext: dial,
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			RootCAs:            c.RootCAs,
 			ClientSessionCache: tls.NewLRUClientSessionCache(256),
+			InsecureSkipVerify: g.off(defence.Verified),
 		},
 		TLSHandshakeTimeout:    c.TLSTimeout,
 		ResponseHeaderTimeout:  c.ResponseHeaderTimeout,
@@ -35,11 +37,15 @@ func (g *Guard) newTransport(dial dialFunc) *http.Transport {
 		IdleConnTimeout:        c.IdleTimeout,
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    32,
-		MaxResponseHeaderBytes: 256 << 10,
+		MaxResponseHeaderBytes: c.maxHead,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
-	}, nil)
+	}
+	if g.off(defence.Unproxied) {
+		t.Proxy = http.ProxyFromEnvironment
+	}
+	return presenting(t, nil)
 }
 
 func (g *Guard) dialer() net.Dialer {
@@ -64,7 +70,9 @@ func (g *Guard) dialChecked(ctx context.Context, network, addr string) (net.Conn
 // certificate may be nil; where there is no TLS, it is not used.
 func (g *Guard) prepare(r *http.Request, origin string, certificate *tls.Certificate) (*http.Transport, *http.Request) {
 	out := r.WithContext(r.Context())
-	out.Header = sentOnce(r.Header)
+	if !g.off(defence.SentOnce) {
+		out.Header = sentOnce(r.Header)
+	}
 	guarded, routed := g.guarded, g.routed
 	to, ok := g.routes[origin]
 	scheme := r.URL.Scheme
@@ -110,7 +118,7 @@ func sentOnce(h http.Header) http.Header {
 
 // explain says what went wrong on the way to origin, in words that hold
 // nothing of what was sent or received.
-func explain(ctx context.Context, origin string, err error) error {
+func (g *Guard) explain(ctx context.Context, origin string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -125,6 +133,8 @@ func explain(ctx context.Context, origin string, err error) error {
 	switch {
 	case errors.As(err, &own):
 		return own
+	case errors.Is(err, errAddress) && g.off(defence.Alike):
+		return sdk.Errorf(sdk.Invalid, "%s: %v", origin, err)
 	case errors.Is(err, errAddress):
 		return refusedAddress(origin).Because(err)
 	case errors.As(err, &name) && name.IsNotFound:
