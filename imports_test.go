@@ -26,7 +26,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"sdk/serve", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 	{"sdk/plugintest", "sdk internal/wire", "go-plugin hclog grpc protobuf"},
 
-	{"internal/wire", "sdk internal/wire/pluginv1", "go-plugin hclog grpc protobuf x/net"},
+	{"internal/wire", "sdk internal/defence internal/wire/pluginv1", "go-plugin hclog grpc protobuf x/net"},
 	{"internal/wire/pluginv1", "", "grpc protobuf"},
 	{"internal/wire/protogen", "", "protocompile protobuf"},
 	{"internal/attack", "", ""},
@@ -35,6 +35,9 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/defence", "", ""},
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
+	{"internal/hostile", "internal/defence", ""},
+	{"internal/hostile/credhost-plugin-hostile", "sdk sdk/oauth sdk/serve", ""},
+	{"internal/hostile/secdoc", "internal/hostile", ""},
 	{"internal/postgres", "", ""},
 	{"internal/publish", "sdk host/form", ""},
 	{"internal/realoauth", "", ""},

@@ -5,10 +5,12 @@ package wire
 import (
 	"context"
 	"crypto/rand"
+	"math"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/internal/wire/pluginv1"
 	"github.com/credhost/credhost/sdk"
 )
@@ -36,9 +38,9 @@ func (c *Client) Describe(ctx context.Context) (Description, error) {
 		return Description{}, err
 	}
 	if a.GetDescription() == nil {
-		return Description{}, (&remote{}).fail(a.GetError())
+		return Description{}, (&remote{}).fail(ctx, a.GetError())
 	}
-	d, err := fromDescription(a.GetDescription())
+	d, err := fromDescription(a.GetDescription(), !defence.Off(ctx, defence.Askable))
 	if err != nil {
 		return Description{}, malformed("the plugin", err)
 	}
@@ -74,7 +76,11 @@ func callOf(ctx context.Context) string {
 
 // invoke makes one call. Who is the plugin, as errors call it.
 func invoke[Q proto.Message, A any](ctx context.Context, who string, rpc func(context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
-	a, err := rpc(ctx, q, limits...)
+	opts := limits
+	if defence.Off(ctx, defence.MessageSize) {
+		opts = []grpc.CallOption{grpc.MaxCallRecvMsgSize(math.MaxInt32)}
+	}
+	a, err := rpc(ctx, q, opts...)
 	if err != nil {
 		var none A
 		return none, lost(ctx, who, q, err)

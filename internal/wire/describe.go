@@ -198,22 +198,25 @@ func toDescription(d Description) *pluginv1.Description {
 	return m
 }
 
-// fromDescription returns what m says, checked.
-func fromDescription(m *pluginv1.Description) (Description, error) {
+// fromDescription returns what m says. Unless strict, schemas are not checked,
+// nor limited in size.
+func fromDescription(m *pluginv1.Description, strict bool) (Description, error) {
 	d := Description{Program: m.GetProgram(), Version: m.GetVersion()}
 	if err := d.checkProgram(len(m.GetTypes())); err != nil {
 		return Description{}, err
 	}
 	for i, t := range m.GetTypes() {
-		d.Types = append(d.Types, fromType(i, t))
+		d.Types = append(d.Types, fromType(i, t, strict))
 	}
-	d.check()
+	if strict {
+		d.check()
+	}
 	return d, nil
 }
 
 // fromType returns the type at index i.
-func fromType(i int, m *pluginv1.Type) (t Type) {
-	if len(m.GetSchema()) > MaxSchema {
+func fromType(i int, m *pluginv1.Type, strict bool) (t Type) {
+	if strict && len(m.GetSchema()) > MaxSchema {
 		t.Fault = fmt.Sprintf("type %d: its schema is larger than 1 MiB", i+1)
 		return t
 	}

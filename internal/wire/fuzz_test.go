@@ -49,32 +49,32 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		var granted pluginv1.GrantResponse
 		if proto.Unmarshal(answer, &granted) == nil {
-			g, err := r.granted(granted.GetGrant(), granted.GetError())
+			g, err := r.granted(t.Context(), granted.GetGrant(), granted.GetError())
 			settled(t, g, err, carried, func(g sdk.Grant) (sdk.Grant, error) { return fromGrant(toGrant(g)) })
 		}
 		var approved pluginv1.ConnectResponse
 		if proto.Unmarshal(answer, &approved) == nil {
-			a, err := r.approval(approved.GetApproval(), approved.GetError())
+			a, err := r.approval(t.Context(), approved.GetApproval(), approved.GetError())
 			settled(t, a, err, visited, func(a sdk.Approval) (sdk.Approval, error) { return fromApproval(toApproval(a)) })
 		}
 		var signed pluginv1.SignResponse
 		if proto.Unmarshal(answer, &signed) == nil {
-			s, err := r.signature(signed.GetSignature(), signed.GetError())
+			s, err := r.signature(t.Context(), signed.GetSignature(), signed.GetError())
 			settled(t, s, err, added, func(s sdk.Signature) (sdk.Signature, error) { return fromSignature(toSignature(s)) })
 		}
 		var suggested pluginv1.SuggestResponse
 		if proto.Unmarshal(answer, &suggested) == nil {
-			o, err := r.options(suggested.GetOptions(), suggested.GetError())
+			o, err := r.options(t.Context(), suggested.GetOptions(), suggested.GetError())
 			settled(t, o, err, nil, func(o []sdk.Option) ([]sdk.Option, error) { return fromOptions(toOptions(o)) })
 		}
 		var upgraded pluginv1.UpgradeResponse
 		if proto.Unmarshal(answer, &upgraded) == nil {
-			v, err := r.values(upgraded.GetValues(), upgraded.GetError())
+			v, err := r.values(t.Context(), upgraded.GetValues(), upgraded.GetError())
 			settled(t, v, err, nil, func(v sdk.Values) (sdk.Values, error) { return v, nil })
 		}
 		var described pluginv1.DescribeResponse
 		if proto.Unmarshal(answer, &described) == nil && described.GetDescription() != nil {
-			if d, err := fromDescription(described.GetDescription()); err == nil {
+			if d, err := fromDescription(described.GetDescription(), true); err == nil {
 				valid(t, d)
 			}
 		}
@@ -261,33 +261,33 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, asked []byte) {
 		ctx := t.Context()
 		asks(t, asked, &pluginv1.GrantRequest{}, s.Grant, ctx, func(a *pluginv1.GrantResponse) error {
-			_, err := r.granted(a.GetGrant(), a.GetError())
+			_, err := r.granted(ctx, a.GetGrant(), a.GetError())
 			return err
 		})
 		asks(t, asked, &pluginv1.TestRequest{}, s.Test, ctx, func(a *pluginv1.TestResponse) error {
-			return r.done(a.GetDone(), a.GetError())
+			return r.done(ctx, a.GetDone(), a.GetError())
 		})
 		asks(t, asked, &pluginv1.ConnectRequest{}, s.Connect, ctx, func(a *pluginv1.ConnectResponse) error {
-			_, err := r.approval(a.GetApproval(), a.GetError())
+			_, err := r.approval(ctx, a.GetApproval(), a.GetError())
 			return err
 		})
 		asks(t, asked, &pluginv1.ExchangeRequest{}, s.Exchange, ctx, func(a *pluginv1.ExchangeResponse) error {
-			_, err := r.granted(a.GetGrant(), a.GetError())
+			_, err := r.granted(ctx, a.GetGrant(), a.GetError())
 			return err
 		})
 		asks(t, asked, &pluginv1.SignRequest{}, s.Sign, ctx, func(a *pluginv1.SignResponse) error {
-			_, err := r.signature(a.GetSignature(), a.GetError())
+			_, err := r.signature(ctx, a.GetSignature(), a.GetError())
 			return err
 		})
 		asks(t, asked, &pluginv1.RevokeRequest{}, s.Revoke, ctx, func(a *pluginv1.RevokeResponse) error {
-			return r.done(a.GetDone(), a.GetError())
+			return r.done(ctx, a.GetDone(), a.GetError())
 		})
 		asks(t, asked, &pluginv1.SuggestRequest{}, s.Suggest, ctx, func(a *pluginv1.SuggestResponse) error {
-			_, err := r.options(a.GetOptions(), a.GetError())
+			_, err := r.options(ctx, a.GetOptions(), a.GetError())
 			return err
 		})
 		asks(t, asked, &pluginv1.UpgradeRequest{}, s.Upgrade, ctx, func(a *pluginv1.UpgradeResponse) error {
-			_, err := r.values(a.GetValues(), a.GetError())
+			_, err := r.values(ctx, a.GetValues(), a.GetError())
 			return err
 		})
 		if log.last != nil {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -55,6 +56,9 @@ func lost(ctx context.Context, who string, q proto.Message, err error) error {
 			return sdk.Errorf(sdk.Internal, "what %s needs to know is not UTF-8", who).Because(cause)
 		}
 		return sdk.Errorf(sdk.Internal, "%s answered with what is not a message of the protocol", who).Because(cause)
+	}
+	if defence.Off(ctx, defence.Wordless) {
+		return sdk.Errorf(sdk.Internal, "%s: %s", who, status.Convert(err).Message())
 	}
 	return sdk.Errorf(sdk.Internal, "%s broke the protocol: it must answer with an error, not with a gRPC status", who).Because(cause)
 }

@@ -55,7 +55,7 @@ func (r *remote) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 	if err != nil {
 		return sdk.Grant{}, err
 	}
-	return r.granted(a.GetGrant(), a.GetError())
+	return r.granted(ctx, a.GetGrant(), a.GetError())
 }
 
 func (r *remote) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
@@ -68,7 +68,7 @@ func (r *remote) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
 	if err != nil {
 		return err
 	}
-	return r.done(a.GetDone(), a.GetError())
+	return r.done(ctx, a.GetDone(), a.GetError())
 }
 
 func (r *remote) Connect(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Approval, error) {
@@ -81,7 +81,7 @@ func (r *remote) Connect(ctx context.Context, in sdk.Input, cb sdk.Callback) (sd
 	if err != nil {
 		return sdk.Approval{}, err
 	}
-	return r.approval(a.GetApproval(), a.GetError())
+	return r.approval(ctx, a.GetApproval(), a.GetError())
 }
 
 func (r *remote) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Grant, error) {
@@ -94,7 +94,7 @@ func (r *remote) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (s
 	if err != nil {
 		return sdk.Grant{}, err
 	}
-	return r.granted(a.GetGrant(), a.GetError())
+	return r.granted(ctx, a.GetGrant(), a.GetError())
 }
 
 func (r *remote) Sign(ctx context.Context, in sdk.Input, g sdk.Grant, q sdk.Request) (sdk.Signature, error) {
@@ -107,7 +107,7 @@ func (r *remote) Sign(ctx context.Context, in sdk.Input, g sdk.Grant, q sdk.Requ
 	if err != nil {
 		return sdk.Signature{}, err
 	}
-	return r.signature(a.GetSignature(), a.GetError())
+	return r.signature(ctx, a.GetSignature(), a.GetError())
 }
 
 func (r *remote) Revoke(ctx context.Context, in sdk.Input, g sdk.Grant) error {
@@ -120,7 +120,7 @@ func (r *remote) Revoke(ctx context.Context, in sdk.Input, g sdk.Grant) error {
 	if err != nil {
 		return err
 	}
-	return r.done(a.GetDone(), a.GetError())
+	return r.done(ctx, a.GetDone(), a.GetError())
 }
 
 func (r *remote) Suggest(ctx context.Context, in sdk.Input, g sdk.Grant, f sdk.Field, search string) ([]sdk.Option, error) {
@@ -133,7 +133,7 @@ func (r *remote) Suggest(ctx context.Context, in sdk.Input, g sdk.Grant, f sdk.F
 	if err != nil {
 		return nil, err
 	}
-	return r.options(a.GetOptions(), a.GetError())
+	return r.options(ctx, a.GetOptions(), a.GetError())
 }
 
 func (r *remote) Upgrade(ctx context.Context, from int, old sdk.Values) (sdk.Values, error) {
@@ -146,5 +146,5 @@ func (r *remote) Upgrade(ctx context.Context, from int, old sdk.Values) (sdk.Val
 	if err != nil {
 		return nil, err
 	}
-	return r.values(a.GetValues(), a.GetError())
+	return r.values(ctx, a.GetValues(), a.GetError())
 }
