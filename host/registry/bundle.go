@@ -23,6 +23,7 @@ type manifest struct {
 	Main        string   `json:"main"`                  // what is run: one of Files
 	Files       []string `json:"files"`                 // what it is made of: files and folders, with slashes
 	Data        []string `json:"data,omitempty"`        // what it reads
+	System      []string `json:"system,omitempty"`      // what it reads of the system: absolute paths of files and folders
 }
 
 const manifestFile = "plugin.json"
@@ -40,6 +41,8 @@ type bundle struct {
 	manifest manifest
 	raw      []byte
 	files    []string // all files, sorted, with slashes
+	copied   string   // the folder that they were copied to
+	objects  []object // the shared objects among them, once they were copied
 }
 
 // readBundle reads the manifest in dir and lists the files that it names.
@@ -95,6 +98,11 @@ func (b *bundle) read(root *os.Root) error {
 	for _, name := range slices.Concat([]string{m.Main}, m.Files, m.Data) {
 		if !fs.ValidPath(name) {
 			return fmt.Errorf("%q must be the path of a file below this folder, with slashes", name)
+		}
+	}
+	for _, path := range m.System {
+		if err := checkSystem(path); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -154,6 +162,7 @@ func (b *bundle) copyTo(to string) (map[string]digest, error) {
 		return nil, plainError(b.dir, err)
 	}
 	defer from.Close()
+	b.copied = to
 	sums := make(map[string]digest, len(b.files))
 	room := int64(maxProgram)
 	for _, name := range b.files {
@@ -167,6 +176,9 @@ func (b *bundle) copyTo(to string) (map[string]digest, error) {
 		}
 		room -= n
 		sums[name] = sum
+		if o := objectAt(target); o != nil {
+			b.objects = append(b.objects, *o)
+		}
 	}
 	return sums, nil
 }

@@ -5,14 +5,15 @@ package registry
 import (
 	"bufio"
 	"debug/elf"
-	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 var machines = map[string]elf.Machine{
@@ -20,10 +21,11 @@ var machines = map[string]elf.Machine{
 	"loong64": elf.EM_LOONGARCH, "ppc64le": elf.EM_PPC64, "riscv64": elf.EM_RISCV, "s390x": elf.EM_S390,
 }
 
-// inspect refuses what is no program for this machine, and returns what the
-// program loads from the system before it runs: nothing, if it is static, as
-// it should be. Path is where it came from, for messages.
-func (b *binary) inspect(path string) ([]read, error) {
+// inspect refuses what is no program for this machine, and returns the paths of
+// what the program loads from the system before it runs: nothing, if it is
+// static, as it should be. Others are shared objects that it may load later.
+// Path is where it came from, for messages.
+func (b *binary) inspect(path string, others []object) ([]string, error) {
 	f, err := elf.NewFile(b.file)
 	if err != nil {
 		start := make([]byte, 2)
@@ -47,10 +49,13 @@ func (b *binary) inspect(path string) ([]read, error) {
 	if err := l.add(loader); err != nil {
 		return nil, err
 	}
-	if err := l.needs(f); err != nil {
-		return nil, fmt.Errorf("%s is not static, and %w: build it with CGO_ENABLED=0", path, err)
+	if lost := l.needs(wants(f, path)); lost != "" {
+		return nil, fmt.Errorf("%s is not static, and its library %s is in none of the system's folders: build it with CGO_ENABLED=0", path, lost)
 	}
-	return l.digests()
+	for _, o := range others {
+		l.needs(o) // who loads what is incomplete gets an error then
+	}
+	return l.paths, nil
 }
 
 // interpreterOf returns the loader that a program asks for.
@@ -79,59 +84,82 @@ func (l *loads) add(path string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("it asks for the loader %q, which is no absolute path: build it with CGO_ENABLED=0", path)
 	}
-	if !slices.Contains(l.paths, path) {
-		l.paths = append(l.paths, path)
+	if o := objectAt(path); o == nil || o.machine != l.machine {
+		return fmt.Errorf("it asks for the loader %s, which is not there or is none: build it with CGO_ENABLED=0", path)
 	}
+	l.paths = append(l.paths, path)
 	l.seen[filepath.Base(path)] = true
 	return nil
 }
 
-// needs adds what f is linked with, and what that is linked with.
-func (l *loads) needs(f *elf.File) error {
-	names, err := f.ImportedLibraries()
-	if err != nil {
-		return errors.New("what it is linked with cannot be read")
-	}
-	for _, name := range names {
+// needs adds what o is linked with, and what that is linked with. It returns
+// the name of a library that is not there, if there is one.
+func (l *loads) needs(o object) (lost string) {
+	for _, name := range o.needs {
 		if l.seen[name] {
 			continue
 		}
 		l.seen[name] = true
-		if err := l.library(name); err != nil {
-			return err
+		if missing := l.library(o, name); missing != "" {
+			lost = missing
 		}
 	}
-	return nil
+	return lost
 }
 
-// library adds the library with the given name, from the system's folders.
-func (l *loads) library(name string) error {
-	for _, dir := range l.dirs {
+// library adds the library with the given name, which o wants.
+func (l *loads) library(o object, name string) (lost string) {
+	for _, dir := range append(slices.Clone(o.dirs), l.dirs...) {
 		path := filepath.Join(dir, name)
-		f, err := elf.Open(path)
-		if err != nil {
-			continue
-		}
-		defer f.Close()
-		if f.Machine == l.machine {
+		if found := objectAt(path); found != nil && found.machine == l.machine {
 			l.paths = append(l.paths, path)
-			return l.needs(f)
+			return l.needs(*found)
 		}
 	}
-	return fmt.Errorf("its library %s is in none of the system's folders", name)
+	return name
 }
 
-func (l *loads) digests() ([]read, error) {
-	slices.Sort(l.paths)
-	all := make([]read, len(l.paths))
-	for i, path := range l.paths {
-		d, err := hashFile(path)
-		if err != nil {
-			return nil, err
-		}
-		all[i] = read{Path: path, Digest: d}
+// wants returns what f, which lies at path, asks its loader for. What cannot be
+// read asks for nothing: a loader cannot read it, either.
+func wants(f *elf.File, path string) object {
+	o := object{path: path, machine: f.Machine}
+	o.needs, _ = f.ImportedLibraries()
+	own, _ := f.DynString(elf.DT_RUNPATH)
+	if len(own) == 0 {
+		own, _ = f.DynString(elf.DT_RPATH)
 	}
-	return all, nil
+	for _, dirs := range own {
+		for dir := range strings.SplitSeq(dirs, ":") {
+			dir = strings.NewReplacer("$ORIGIN", filepath.Dir(path), "${ORIGIN}", filepath.Dir(path)).Replace(dir)
+			if filepath.IsAbs(dir) {
+				o.dirs = append(o.dirs, filepath.Clean(dir))
+			}
+		}
+	}
+	return o
+}
+
+// objectOf returns what file, which lies at path, asks a loader for, or nil if
+// it is no shared object.
+func objectOf(file *os.File, path string) *object {
+	start := make([]byte, len(elf.ELFMAG))
+	if _, err := file.ReadAt(start, 0); err != nil || string(start) != elf.ELFMAG {
+		return nil
+	}
+	f, err := elf.NewFile(file)
+	if err != nil || f.Type != elf.ET_DYN {
+		return nil
+	}
+	o := wants(f, path)
+	return &o
+}
+
+// changedAt returns when a file's bytes or mode were changed last.
+func changedAt(info fs.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Ctim.Nano()
+	}
+	return 0
 }
 
 // libraryDirs returns where loaders look, in their order.

@@ -62,8 +62,8 @@ func TestLibrariesArePinned(t *testing.T) {
 		edit func(*pin)
 		want string
 	}{
-		{func(p *pin) { p.Reads[0].Digest = digestOf([]byte("x")) }, o.Reads[0] + ", which it loads, has changed since it was trusted"},
-		{func(p *pin) { p.Reads = p.Reads[1:] }, "it loads other libraries than when it was trusted"},
+		{func(p *pin) { p.Reads[0].Digest = digestOf([]byte("x")) }, o.Reads[0] + ", which it reads, has changed since it was trusted"},
+		{func(p *pin) { p.Reads = p.Reads[1:] }, "it reads other files of the system than when it was trusted"},
 	} {
 		err := editLock(lock, func(l *lockFile) error {
 			p := l.Programs["alpha"].Platforms[platform]
@@ -76,7 +76,7 @@ func TestLibrariesArePinned(t *testing.T) {
 		}
 		r := b.open()
 		_, err = ask(t.Context(), r, "acme", "alpha", "pid", "")
-		wantError(t, err, "plugin alpha cannot be started", change.want, "CGO_ENABLED=0")
+		wantError(t, err, "plugin alpha cannot be started", change.want, "trust it again")
 		r.Close()
 		if err := b.open().Trust(t.Context(), o); err != nil {
 			t.Fatal(err)
@@ -112,7 +112,7 @@ func TestInspectRefusesOtherMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = bin.inspect(file)
+		_, err = bin.inspect(file, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}

@@ -15,7 +15,8 @@ import (
 type stamp struct {
 	Path     string `json:"path"`
 	Size     int64  `json:"size"`
-	Modified int64  `json:"modified"` // Unix nanoseconds
+	Modified int64  `json:"modified"`          // Unix nanoseconds
+	Changed  int64  `json:"changed,omitempty"` // Unix nanoseconds; unlike Modified, nobody can set it
 	Inode    uint64 `json:"inode,omitempty"`
 }
 
@@ -29,7 +30,7 @@ func stampOf(path string) (stamp, error) {
 }
 
 func stampFrom(path string, info fs.FileInfo) stamp {
-	return stamp{Path: path, Size: info.Size(), Modified: info.ModTime().UnixNano(), Inode: inode(info)}
+	return stamp{Path: path, Size: info.Size(), Modified: info.ModTime().UnixNano(), Changed: changedAt(info), Inode: inode(info)}
 }
 
 // plainError says in words what the operating system says of a file.

@@ -48,13 +48,15 @@ type album struct {
 	dir  string // where copies go; private to this host
 	next atomic.Int64
 
+	ledger *ledger
+
 	mu     sync.Mutex
 	images map[digest]*image
 	busy   map[digest]*sync.Mutex // one maker at a time
 }
 
 func newAlbum(dir string) *album {
-	return &album{dir: dir, images: map[digest]*image{}, busy: map[digest]*sync.Mutex{}}
+	return &album{dir: dir, images: map[digest]*image{}, busy: map[digest]*sync.Mutex{}, ledger: newLedger()}
 }
 
 // errChanged says that a program's bytes are not those that are pinned.
@@ -157,7 +159,7 @@ func (a *album) make(f found) (*image, error) {
 		return nil, err
 	}
 	i := &image{digest: bin.digest, path: bin.path, args: []string{prefix + f.name}, held: bin.file, remove: bin.remove}
-	if i.reads, err = bin.inspect(f.path); err != nil {
+	if i.reads, err = a.closure(bin, f.path, nil); err != nil {
 		i.discard()
 		return nil, err
 	}
@@ -206,7 +208,7 @@ func (a *album) makeBundle(f found) (_ *image, err error) {
 		return nil, errors.New("its copy was changed while it was made")
 	}
 	i.digest = digestOf(canonical(all))
-	i.reads, err = bin.inspect(runs)
+	i.reads, err = a.closure(bin, runs, b)
 	return i, err
 }
 

@@ -40,12 +40,6 @@ type pin struct {
 	Reads       []read `json:"reads,omitempty"` // what it loads from the system
 }
 
-// A read is a file of the system that a program loads: its loader, a library.
-type read struct {
-	Path   string `json:"path"`
-	Digest digest `json:"digest"`
-}
-
 // lockVersion is the newest format of the lock file that this package knows.
 const lockVersion = 1
 

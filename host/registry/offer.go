@@ -24,7 +24,7 @@ type Offer struct {
 	Types   []Type   `json:"types"`            // those that it would serve, by name
 	Faults  []string `json:"faults,omitempty"` // why it would not serve the others
 	Origins []string `json:"origins"`          // where their secrets could go; see sdk.Schema.Origins
-	Reads   []string `json:"reads,omitempty"`  // the files of the system that it loads; none if it is static
+	Reads   []string `json:"reads,omitempty"`  // what it reads of the system, folders with a slash at the end; nothing if it is static
 
 	description wire.Description
 	pin         digest
@@ -64,7 +64,7 @@ func (r *Registry) Inspect(ctx context.Context, name string) (Offer, error) {
 		description: p.described, pin: digestOf(canonical(p.described)), reads: i.reads, files: files,
 	}
 	for _, read := range i.reads {
-		o.Reads = append(o.Reads, read.Path)
+		o.Reads = append(o.Reads, read.String())
 	}
 	o.claim(lock)
 	at, ok := lock.pin(name)

@@ -147,7 +147,6 @@ type Registry struct {
 
 	mu       sync.Mutex
 	slots    map[slotKey]*slot
-	reads    map[string]verified
 	restarts sync.Map // of programs → *atomic.Int64
 
 	ctx    context.Context // ends with Close
@@ -171,7 +170,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, run: run, forks: newForks(), album: newAlbum(filepath.Join(run.path, "images")),
-		slots: map[slotKey]*slot{}, reads: map[string]verified{},
+		slots: map[slotKey]*slot{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if cleaned > 0 {
