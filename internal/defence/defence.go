@@ -106,6 +106,30 @@ const (
 	Queued      Defence = "the calls of one process are limited in number"
 )
 
+// The defences of sending: what a host demands of a request that a caller makes
+// with a credential, and does to its answer. Their attacks are tests of package
+// host and of internal/hostile.
+const (
+	Methods   Defence = "no method brings back what was attached"
+	Target    Defence = "a request's target is a path of the checked host"
+	Fields    Defence = "a header is one header"
+	Framed    Defence = "a request has one length, and no trailers"
+	OwnHop    Defence = "what belongs to a connection is not the caller's to say"
+	Folded    Defence = "no other header is taken for one of the grant's"
+	Untraced  Defence = "a caller's trace does not see what is attached"
+	Returned  Defence = "an answer carries the caller's own request"
+	OwnCookie Defence = "a cookie that a grant carries is not the caller's to see"
+	Unechoed  Defence = "what a service echoes beside its body is kept from the caller"
+)
+
+// The defences of secrets in what is written and kept. Their attacks are tests
+// of internal/canary.
+const (
+	Redacted   Defence = "what a plugin writes is cleared of the secrets of its calls"
+	HostMemory Defence = "nobody reads the memory of a host"
+	HostCore   Defence = "no host writes a core"
+)
+
 type key struct{}
 
 // Without returns a context for whose calls the defences are off.
