@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -49,27 +50,44 @@ func first(errs ...error) error {
 }
 
 // forbidden are the headers that belong to the connection or to the host (RFC
-// 9110, sections 7.2, 7.6.1 and 8.6; RFC 9112, section 6).
-var forbidden = map[string]bool{
-	"Host": true, "Content-Length": true, "Connection": true, "Keep-Alive": true, "Proxy-Connection": true,
-	"Proxy-Authenticate": true, "Proxy-Authorization": true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
-	"Upgrade": true,
+// 9110, sections 7.2, 7.6.1, 8.6 and 10.1.1; RFC 9112, section 6; RFC 7540,
+// section 3.2.1), and Proxy, in which programs behind CGI read the address of a
+// proxy.
+var forbidden = []string{
+	"Host", "Content-Length", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
+	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Http2-Settings", "Proxy",
+}
+
+func isForbidden(name string) bool {
+	return slices.ContainsFunc(forbidden, func(f string) bool { return sdk.SameHeader(f, name) })
 }
 
 func checkHeader(h http.Header) error {
+	if len(h) > maxHeaders {
+		return fmt.Errorf("there are more than %d headers", maxHeaders)
+	}
 	size := 0
-	for name, values := range h {
+	names := slices.Sorted(maps.Keys(h))
+	for i, name := range names {
+		values := h[name]
 		switch {
 		case !httpguts.ValidHeaderFieldName(name): // not quoted: values are mistaken for names
 			return errors.New("a header has a name that HTTP does not allow")
-		case forbidden[http.CanonicalHeaderKey(name)]:
+		case isForbidden(name):
 			return fmt.Errorf("header %s is not for plugins to set", plain(name, maxName))
 		case len(values) == 0:
 			return fmt.Errorf("header %s has no value", plain(name, maxName))
+		case len(values) > 1 && sdk.SameHeader(name, "Authorization"):
+			return fmt.Errorf("header %s has more than one value", plain(name, maxName))
+		case slices.ContainsFunc(names[:i], func(other string) bool { return sdk.SameHeader(other, name) }):
+			return fmt.Errorf("header %s is there twice, spelt in two ways that are one to many servers", plain(name, maxName))
 		}
 		for _, v := range values {
-			if !httpguts.ValidHeaderFieldValue(v) {
+			switch {
+			case !httpguts.ValidHeaderFieldValue(v):
 				return fmt.Errorf("header %s has a value that HTTP does not allow", plain(name, maxName))
+			case strings.Trim(v, " \t") != v: // HTTP/2 forbids it, HTTP/1.1 drops it
+				return fmt.Errorf("header %s has a value with spaces around it", plain(name, maxName))
 			}
 			size += len(name) + len(v)
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,15 @@ func grants(g *pluginv1.Grant) proto.Message {
 
 func headers(all ...*pluginv1.Header) proto.Message { return grants(&pluginv1.Grant{Header: all}) }
 
+// each returns n headers with names of their own.
+func each(n int) []*pluginv1.Header {
+	all := make([]*pluginv1.Header, n)
+	for i := range all {
+		all[i] = header("X-"+strconv.Itoa(i), "a")
+	}
+	return all
+}
+
 func fails(e *pluginv1.Error) proto.Message {
 	return &pluginv1.GrantResponse{Outcome: &pluginv1.GrantResponse_Error{Error: e}}
 }
@@ -191,6 +201,15 @@ func TestHostileAnswers(t *testing.T) {
 		{"header Connection", grant, headers(header("Connection", "X-A")), "header Connection is not"},
 		{"header Upgrade", grant, headers(header("Upgrade", "h2c")), "header Upgrade is not"},
 		{"header Proxy-Authorization", grant, headers(header("Proxy-Authorization", planted)), "header Proxy-Authorization is not"},
+		{"header spelt like Transfer-Encoding", grant, headers(header("transfer_encoding", "chunked")), "header Transfer_encoding is not"},
+		{"header Expect", grant, headers(header("Expect", "100-continue")), "header Expect is not"},
+		{"header HTTP2-Settings", grant, headers(header("HTTP2-Settings", planted)), "header Http2-Settings is not"},
+		{"header Proxy", grant, headers(header("Proxy", planted)), "header Proxy is not"},
+		{"header :authority", grant, headers(header(":authority", planted)), "has a name that HTTP does not allow"},
+		{"header in two spellings", grant, headers(header("X-Api-Key", "a"), header("X_Api_Key", planted)), "is there twice"},
+		{"header with two identities", grant, headers(header("Authorization", "Bearer a", "Bearer "+planted)), "more than one value"},
+		{"header with spaces around", grant, headers(header("X-A", " "+planted)), "header X-A has a value with spaces around it"},
+		{"headers too many names", grant, headers(each(257)...), "more than 256 headers"},
 		{"headers too large", grant, headers(header("X-A", many(70, strings.Repeat("a", 1000))...)), "headers are larger than 64 KiB"},
 		{"headers too many", grant, headers(header("X-A", many(MaxHeader, "")...)), "headers are larger than 64 KiB"},
 

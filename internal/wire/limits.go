@@ -17,6 +17,7 @@ const (
 	MaxOrigins = 100      // origins, and statuses, of a grant
 	MaxFacts   = 100      // facts of a grant
 	MaxURL     = 16 << 10 // the URL of an approval
+	maxHeaders = 256      // headers of a grant or a signature
 	maxName    = 128      // a program's name and version
 	maxAccount = 1 << 10  // a grant's account
 	maxFact    = 4 << 10  // a fact's value

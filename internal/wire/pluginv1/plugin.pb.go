@@ -814,9 +814,12 @@ func (x *Header) GetValues() [][]byte {
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Optional. Set on every request. Cookies are merged by name; any other
-	// header replaces the caller's. Host, Content-Length and those of the
-	// connection itself (Connection, Keep-Alive, Proxy-*, TE, Trailer,
-	// Transfer-Encoding, Upgrade) are refused. At most 64 KiB together.
+	// header replaces the caller's. Host, Content-Length, Expect, Proxy and those
+	// of the connection itself (Connection, HTTP2-Settings, Keep-Alive, Proxy-*,
+	// TE, Trailer, Transfer-Encoding, Upgrade) are refused, and so are two
+	// headers whose names differ only in what is neither letter nor digit, which
+	// are one to many servers. Values have no spaces around them, and
+	// Authorization has one value. At most 256, and 64 KiB together.
 	Header []*Header `protobuf:"bytes,1,rep,name=header,proto3" json:"header,omitempty"`
 	// Optional. Added to every query, in the place of parameters of the same
 	// name; application/x-www-form-urlencoded, at most 64 KiB.
