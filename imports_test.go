@@ -48,7 +48,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
 
 	{"host/egress", "sdk internal/defence", "ssrf x/net"},
-	{"host/registry", "sdk internal/wire host/egress", "go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
+	{"host/registry", "sdk internal/defence internal/wire host/egress", "go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
 	{"host", "sdk host/registry host/egress internal/defence", "x/sync"},
 	{"host/form", "sdk", "x/text"},
 	{"host/form/terminal", "sdk host/form", "huh bubbletea lipgloss x/sys x/term"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -77,6 +78,9 @@ func (s *slot) note(p *process) {
 // crashed notes a death or a failed start.
 func (s *slot) crashed(why error) {
 	s.fault = why
+	if s.r.off(defence.Rested) {
+		return
+	}
 	s.breaker.crash(s.r.cfg.now(), s.r.cfg, s.r.cfg.chance())
 }
 

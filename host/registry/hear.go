@@ -12,7 +12,7 @@ import (
 
 // hear reads the standard output: the handshake, and what nobody wants.
 func (c *child) hear(r io.Reader) {
-	pace := newPace(c.done)
+	pace := newPace(c.done, c.logs.pace)
 	line := make([]byte, 0, 256)
 	buf := make([]byte, 32<<10)
 	heard := false
@@ -53,7 +53,7 @@ func (c *child) greet(line []byte, ended bool) {
 
 // listen reads the standard error.
 func (c *child) listen(r io.Reader) {
-	w := &lineWriter{logs: c.logs, wait: newPace(c.done).wait}
+	w := &lineWriter{logs: c.logs, wait: newPace(c.done, c.logs.pace).wait}
 	io.Copy(w, r)
 	w.flush()
 }
@@ -65,8 +65,8 @@ type pace struct {
 	done  <-chan struct{}
 }
 
-func newPace(done <-chan struct{}) *pace {
-	return &pace{bytes: rate.NewLimiter(readPerSecond, readBurst), done: done}
+func newPace(done <-chan struct{}, perSecond rate.Limit) *pace {
+	return &pace{bytes: rate.NewLimiter(perSecond, readBurst), done: done}
 }
 
 func (p *pace) wait(n int) {

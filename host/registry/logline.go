@@ -78,23 +78,23 @@ func (l *logLine) pairs(object map[string]any) {
 }
 
 // clean returns l as it may be shown: without the secrets that r hides, without
-// control characters, and no longer than is allowed.
-func (l logLine) clean(r *strings.Replacer) logLine {
+// control characters unless raw, and no longer than is allowed.
+func (l logLine) clean(r *strings.Replacer, raw bool) logLine {
 	room := maxShown
-	l.text = shown(l.text, r, &room)
+	l.text = shown(l.text, r, &room, raw)
 	args := make([]any, len(l.args))
 	for i, a := range l.args {
-		args[i] = shown(a.(string), r, &room)
+		args[i] = shown(a.(string), r, &room, raw)
 	}
 	l.args = args
 	return l
 }
 
 // shown cleans one text and takes its length off room.
-func shown(text string, r *strings.Replacer, room *int) string {
+func shown(text string, r *strings.Replacer, room *int, raw bool) string {
 	text = r.Replace(text)
 	text = strings.Map(func(c rune) rune {
-		if c == utf8.RuneError || unicode.IsControl(c) && c != '\t' {
+		if !raw && (c == utf8.RuneError || unicode.IsControl(c) && c != '\t') {
 			return '·'
 		}
 		return c

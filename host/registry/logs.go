@@ -37,6 +37,8 @@ type logs struct {
 	out   hclog.Logger
 	lines *rate.Limiter
 	now   func() time.Time
+	pace  rate.Limit // bytes in a second
+	raw   bool       // control characters show
 
 	mu       sync.Mutex
 	begun    uint64   // calls so far
@@ -58,7 +60,13 @@ type heard struct {
 }
 
 func newLogs(out hclog.Logger, now func() time.Time) *logs {
-	return &logs{out: out, lines: rate.NewLimiter(linesPerSecond, lineBurst), now: now}
+	return &logs{out: out, lines: rate.NewLimiter(linesPerSecond, lineBurst), now: now, pace: readPerSecond}
+}
+
+// unpace lets the plugin write as fast and as much as it likes.
+func (l *logs) unpace() {
+	l.lines.SetLimit(rate.Inf)
+	l.pace = rate.Inf
 }
 
 // begin notes a call under way.
@@ -148,7 +156,7 @@ func (l *logs) release() {
 
 // emit passes one line on.
 func (l *logs) emit(line logLine) {
-	line = line.clean(l.hide())
+	line = line.clean(l.hide(), l.raw)
 	l.confess()
 	if len(l.last) == lastLines {
 		l.last = slices.Delete(l.last, 0, 1)

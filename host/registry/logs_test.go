@@ -49,7 +49,7 @@ func FuzzParseLine(f *testing.F) {
 	f.Add([]byte(`{"@level":"warn","@message":"careful","n":[{}]}`))
 	f.Add([]byte("[ERROR] \xff\x00\x1b[2J"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		line := parseLine(raw).clean(secrets{"hunter22"}.replacer())
+		line := parseLine(raw).clean(secrets{"hunter22"}.replacer(), false)
 		size := len(line.text)
 		for _, a := range line.args {
 			size += len(a.(string))

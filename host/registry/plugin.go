@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/internal/wire"
 	"github.com/credhost/credhost/sdk"
 )
@@ -128,16 +129,18 @@ func (f *facade) try(ctx context.Context, s *slot, c call) (again bool, err erro
 	policy, _ := egress.PolicyFrom(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	out, id := egress.NewCall(ctx, policy), rand.Text()
+	out, id := egress.NewCall(f.r.online(ctx), policy), rand.Text()
 	p.live.Store(id, out)
 	heard := p.logs.begin(c.asks)
 	err = c.run(wire.WithCall(ctx, id), p.wire.Plugin(now.wire))
-	p.live.Delete(id)
+	if !f.r.off(defence.CallEnd) {
+		p.live.Delete(id)
+	}
 	p.logs.end(heard, c.brings)
 	switch {
 	case errors.Is(err, wire.ErrGone):
 		return c.safe || !out.Used(), p.died(err)
-	case timedOut(ctx, err):
+	case timedOut(ctx, err) && !f.r.off(defence.Pinged):
 		f.r.spawn(p.check)
 	}
 	return false, err

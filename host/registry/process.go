@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/internal/wire"
 )
 
@@ -51,10 +53,11 @@ type process struct {
 
 	checking atomic.Bool
 	stopping atomic.Bool
-	noted    bool                   // its crash is; its slot's lock guards it
-	cause    atomic.Pointer[string] // why this host killed it, if it did
-	gone     chan struct{}          // closed when nothing is left of it
-	last     []string               // of its log; after gone
+	noted    bool                       // its crash is; its slot's lock guards it
+	cause    atomic.Pointer[string]     // why this host killed it, if it did
+	off      func(defence.Defence) bool // that of its registry
+	gone     chan struct{}              // closed when nothing is left of it
+	last     []string                   // of its log; after gone
 }
 
 // launch starts the program that i is an image of, and asks it what it is. If
@@ -65,8 +68,12 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 		return nil, fmt.Errorf("its folder for sockets cannot be made: %w", err)
 	}
 	l := newLogs(r.log.Named(name), r.cfg.now)
-	p := &process{name: name, digest: i.digest, logs: l, gone: make(chan struct{}), child: newChild(i, dir, r.cfg.env(), l, r.forks)}
-	pace := newPace(p.child.done)
+	l.raw = r.off(defence.Plain)
+	if r.off(defence.Paced) {
+		l.unpace()
+	}
+	p := &process{name: name, digest: i.digest, logs: l, off: r.off, gone: make(chan struct{}), child: newChild(i, dir, r.cfg.env(), l, r.forks, r.off)}
+	pace := newPace(p.child.done, l.pace)
 	for i := range p.printf {
 		p.printf[i] = &lineWriter{logs: l, wait: pace.wait}
 	}
@@ -92,6 +99,14 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 	return p, nil
 }
 
+// messageSize is how large a message of the plugin may be.
+func (p *process) messageSize() int {
+	if p.off(defence.MessageSize) {
+		return math.MaxInt32
+	}
+	return wire.MaxMessage
+}
+
 // config is how go-plugin is used: as a launcher that hears a handshake, and a
 // gRPC connection whose every call has a deadline.
 func (p *process) config(cfg Config) *plugin.ClientConfig {
@@ -108,9 +123,9 @@ func (p *process) config(cfg Config) *plugin.ClientConfig {
 		SyncStdout:       p.printf[0],
 		SyncStderr:       p.printf[1],
 		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.messageSize()), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
 			grpc.WithUnaryInterceptor(p.invoke),
-			grpc.WithStreamInterceptor(withoutBroker),
+			grpc.WithStreamInterceptor(p.withoutBroker),
 			grpc.WithDisableServiceConfig(),
 		},
 	}
@@ -135,8 +150,8 @@ func (p *process) invoke(ctx context.Context, method string, q, a any, conn *grp
 
 // withoutBroker refuses go-plugin's broker, which nobody uses: through it a
 // plugin can make a host wait for, and remember, any number of connections.
-func withoutBroker(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if method == "/plugin.GRPCBroker/StartStream" {
+func (p *process) withoutBroker(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if method == "/plugin.GRPCBroker/StartStream" && !p.off(defence.Brokerless) {
 		return nil, status.Error(codes.Unimplemented, "the broker is not used")
 	}
 	return stream(ctx, desc, conn, method, opts...)
@@ -227,7 +242,9 @@ func (p *process) stop() {
 	select {
 	case <-p.child.done:
 	case <-time.After(stopTimeout):
-		p.child.end()
+		if !p.off(defence.Ended) {
+			p.child.end()
+		}
 	}
 	<-p.gone
 }

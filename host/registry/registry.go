@@ -34,6 +34,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/defence"
 )
 
 // Config says where programs are, and how they are run. Its zero value works:
@@ -163,7 +164,7 @@ type slotKey struct{ name, workspace string }
 //
 // It removes what hosts that were killed have left in the runtime folder.
 func Open(ctx context.Context, cfg Config) (*Registry, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.withDefaults().without(ctx)
 	run, cleaned, err := openRundir(cfg.Runtime)
 	if err != nil {
 		return nil, err
@@ -235,6 +236,9 @@ func (r *Registry) Close() error {
 func (r *Registry) slot(name, workspace string) *slot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.off(defence.Apart) {
+		workspace = ""
+	}
 	key := slotKey{name, workspace}
 	s := r.slots[key]
 	if s == nil {

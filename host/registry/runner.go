@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/internal/wire"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -48,6 +49,7 @@ type child struct {
 	env   []string // beside what go-plugin sets
 	logs  *logs
 	forks *forks
+	off   func(defence.Defence) bool // that of the registry
 
 	cmd      *exec.Cmd
 	lifeline *os.File       // the process ends when this is closed
@@ -68,8 +70,8 @@ type child struct {
 
 var _ runner.Runner = (*child)(nil)
 
-func newChild(i *image, dir string, env []string, l *logs, f *forks) *child {
-	return &child{image: i, dir: dir, env: env, logs: l, forks: f, greeted: make(chan struct{}), done: make(chan struct{})}
+func newChild(i *image, dir string, env []string, l *logs, f *forks, off func(defence.Defence) bool) *child {
+	return &child{off: off, image: i, dir: dir, env: env, logs: l, forks: f, greeted: make(chan struct{}), done: make(chan struct{})}
 }
 
 // runner is what go-plugin calls to get a runner for the command that it
@@ -221,6 +223,9 @@ func (c *child) PluginToHost(network, address string) (string, string, error) {
 		if host, _, err := net.SplitHostPort(address); network != "tcp" || err != nil || host != "127.0.0.1" {
 			return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not on this machine's loopback interface", at))
 		}
+		return network, address, nil
+	}
+	if c.off(defence.OwnFolder) {
 		return network, address, nil
 	}
 	if network != "unix" || filepath.Dir(address) != c.dir {

@@ -40,7 +40,7 @@ func TestTooWideIsRefused(t *testing.T) {
 		t.Errorf("offered %v with faults %q", o.Types, o.Faults)
 	}
 	c := &catalog{lock: &lockFile{}, types: map[string]claim{}}
-	if why := c.refuses(&program{state: Development}, wire.Type{Schema: wide}); why == "" {
+	if why := c.refuses(t.Context(), &program{state: Development}, wire.Type{Schema: wide}); why == "" {
 		t.Error("a development program may serve it")
 	}
 }

@@ -102,8 +102,21 @@ const (
 	Askable     Defence = "a schema that cannot be asked is refused"
 	Brokerless  Defence = "nobody speaks to the broker of go-plugin"
 	Apart       Defence = "each workspace has processes of its own"
-	Unguessed   Defence = "the ID of a call cannot be guessed"
 	Queued      Defence = "the calls of one process are limited in number"
+)
+
+// The defences of the cell that a plugin process runs in: the parts of package
+// host/sandbox, and what stands beside them. Their attacks are tests of
+// internal/hostile.
+const (
+	Spaces     Defence = "a plugin has namespaces of its own"
+	OwnRoot    Defence = "a plugin's root holds its own files"
+	Bounded    Defence = "a plugin's use of the machine is limited"
+	Confined   Defence = "a plugin opens no file but its own (Landlock)"
+	Powerless  Defence = "a plugin has no privileges, and no way to new ones"
+	Filtered   Defence = "a plugin makes no system call that a guest does not need"
+	Undumpable Defence = "nobody reads the memory of a plugin"
+	CPUTime    Defence = "a plugin that computes for ever is killed"
 )
 
 // The defences of sending: what a host demands of a request that a caller makes
