@@ -30,18 +30,22 @@ func (c *credential) answer(ctx context.Context, values sdk.Values, references m
 
 // patch takes changed answers, and gives up what was obtained with the old.
 func (c *credential) patch(ctx context.Context, p Patch) error {
-	before, refs, origins := maps.Clone(c.Values), maps.Clone(c.References), c.Origins
+	before, refs, origins, secured := maps.Clone(c.Values), maps.Clone(c.References), c.Origins, c.TLS
 	values, references := p.apply(c.typ.Schema, c.Values, c.References)
 	if err := c.complete(ctx, values, references); err != nil {
 		return err
 	}
 	c.narrow(origins.Grant)
-	if opens(c.Origins.Answers, origins.Answers) || opens(c.Origins.Grant, origins.Grant) {
-		if err := c.freshSecrets(c.typ.Schema, p); err != nil {
+	if err := c.secure(secured.patched(p.TLS)); err != nil {
+		return err
+	}
+	moves := opens(c.Origins.Answers, origins.Answers) || opens(c.Origins.Grant, origins.Grant)
+	if moves || c.TLS.trusts(secured) {
+		if err := c.freshSecrets(c.typ.Schema, p, moves); err != nil {
 			return err
 		}
 	}
-	if !maps.Equal(before, c.Values) || !maps.Equal(refs, c.References) {
+	if !maps.Equal(before, c.Values) || !maps.Equal(refs, c.References) || !c.TLS.equal(secured) {
 		c.dropGrant()
 		c.State, c.Refused, c.Tested = nil, nil, nil
 		c.Was, c.Account = cmp.Or(c.Account, c.Was), ""
@@ -153,14 +157,18 @@ func inField(err error, f sdk.Field) error {
 }
 
 // freshSecrets demands that a patch which opens new destinations comes with
-// all the secrets that are set.
-func (c *content) freshSecrets(s sdk.Schema, p Patch) error {
+// all the secrets that are set. If it moves none of them, it lets somebody else
+// answer there.
+func (c *content) freshSecrets(s sdk.Schema, p Patch, moves bool) error {
+	why := "must be entered again, because the change sends it to another address"
+	if !moves {
+		why = "must be entered again, because the change trusts another authority to say who gets it"
+	}
 	var missing sdk.Errors
 	for _, f := range s.Fields {
 		isSet := c.Values[f.Name] != "" || c.References[f.Name] != ""
 		if f.Secret && isSet && p.Values[f.Name] == "" && p.References[f.Name] == "" {
-			missing = append(missing, &sdk.Error{Code: sdk.Invalid, Field: f.Name, Reason: ReasonAgain,
-				Message: "must be entered again, because the change sends it to another address"})
+			missing = append(missing, &sdk.Error{Code: sdk.Invalid, Field: f.Name, Reason: ReasonAgain, Message: why})
 		}
 	}
 	if missing != nil {

@@ -56,6 +56,9 @@ func (a Applications) Create(ctx context.Context, n New) (id string, err error) 
 	if err := checkName(n.Name); err != nil {
 		return "", err
 	}
+	if n.TLS != (TLS{}) {
+		return "", errApplicationTLS
+	}
 	app := &application{w: a.w, typ: t, rec: Record{
 		Workspace: a.w.name, ID: "a-" + strings.ToLower(rand.Text()), Kind: KindApplication,
 		Type: n.Type, Name: n.Name, Generation: 1, Created: a.w.h.now().UTC(),
@@ -69,6 +72,8 @@ func (a Applications) Create(ctx context.Context, n New) (id string, err error) 
 	}
 	return app.rec.ID, a.w.h.store.Create(ctx, app.rec)
 }
+
+var errApplicationTLS = sdk.Errorf(sdk.Invalid, "an application has no settings of TLS: give its credentials a client certificate, or have the operator set the rest for its origins: --tls (egress.Config.TLS)")
 
 // Update changes an application. The credentials that refer to it use the new
 // answers from their next grant on.
@@ -89,13 +94,16 @@ func (a Applications) Update(ctx context.Context, id string, p Patch) (err error
 		}
 		app.rec.Name = *p.Name
 	}
+	if p.TLS != nil {
+		return errApplicationTLS
+	}
 	before := app.Values
 	values, references := p.apply(app.typ.Schema, app.Values, app.References)
 	if err := app.complete(ctx, values, references); err != nil {
 		return err
 	}
 	if movesSecrets(app.typ.Schema, before, app.Values) {
-		if err := app.freshSecrets(app.typ.Schema, p); err != nil {
+		if err := app.freshSecrets(app.typ.Schema, p, true); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,7 @@ type Credential struct {
 	Answers map[string]json.RawMessage `json:"answers"`
 
 	Origins   sdk.Origins       `json:"origins"`             // where its secrets may go
+	TLS       *TLSView          `json:"tls,omitempty"`       // how TLS is spoken there, if not as ever
 	Account   string            `json:"account,omitempty"`   // whose it is at the service
 	Was       string            `json:"was,omitempty"`       // whose it was before it was connected last, if that was somebody else
 	Granted   bool              `json:"granted"`             // there is a grant, or what renews one
@@ -76,6 +77,7 @@ type content struct {
 	Application   string            `json:"application,omitempty"`
 	Draft         bool              `json:"draft,omitempty"`
 	Origins       sdk.Origins       `json:"origins"`
+	TLS           *storedTLS        `json:"tls,omitempty"`
 
 	Grant  *storedGrant `json:"grant,omitempty"`
 	Serial uint64       `json:"serial"` // counts the grants
@@ -245,7 +247,7 @@ func (c *credential) status() (Status, string) {
 // view returns what may be seen of the credential.
 func (c *credential) view() Credential {
 	v := Credential{ID: c.rec.ID, Workspace: c.rec.Workspace, Type: c.rec.Type, Name: c.rec.Name,
-		Application: c.Application, Origins: c.Origins, Account: c.Account, Tested: c.Tested,
+		Application: c.Application, Origins: c.Origins, TLS: c.TLS.view(), Account: c.Account, Tested: c.Tested,
 		Answers: map[string]json.RawMessage{}, Created: c.rec.Created, Updated: c.rec.Updated}
 	v.Status, v.Reason = c.status()
 	v.Was, v.Granted = c.was(), c.hasGrant()
@@ -258,9 +260,9 @@ func (c *credential) view() Credential {
 	if g := c.Grant; g != nil {
 		v.Facts = g.Facts
 		v.Expiry, v.Reconnect = some(g.Expiry), some(g.Reconnect)
-		end, _ := c.deadline()
-		v.Ends, v.Warning = some(end), c.expiring()
 	}
+	end, _ := c.deadline()
+	v.Ends, v.Warning = some(end), c.expiring()
 	shown(v.Answers, c.typ.Schema, c.Values, c.References)
 	return v
 }

@@ -103,10 +103,10 @@ func (f flow) callback(query url.Values) sdk.Callback {
 	return sdk.Callback{RedirectURL: f.Redirect, State: f.State, Verifier: f.Verifier, Query: query, Kept: f.Kept}
 }
 
-// answersSum stands for the answers that decide where a code is traded, and by
-// whom. It is kept sealed.
+// answersSum stands for the answers that decide where a code is traded, by whom
+// and with whom. It is kept sealed.
 func (c *credential) answersSum() []byte {
-	text, _ := json.Marshal([]any{c.Values, c.References, c.Application, c.Origins.Answers}) // maps of strings always encode, in order
+	text, _ := json.Marshal([]any{c.Values, c.References, c.Application, c.Origins.Answers, c.TLS}) // maps of strings always encode, in order
 	sum := sha256.Sum256(text)
 	return sum[:]
 }

@@ -4,13 +4,13 @@ package host
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
@@ -27,7 +27,7 @@ type live struct {
 	signer sdk.Signer // if Sign is not zero
 	in     sdk.Input  // for it
 
-	certificate *tls.Certificate // to show where it goes; nil: none
+	tls egress.TLS // for where it goes
 }
 
 // good reports whether l can be used now.
@@ -292,7 +292,7 @@ func (e *entry) publish(ctx context.Context, c *credential, l *live, n need) (*l
 		return nil, err
 	}
 	var err error
-	if l.certificate, err = c.certificate(ctx); err != nil {
+	if l.tls, err = c.tls(ctx); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()

@@ -29,7 +29,7 @@ func TestMovingSecrets(t *testing.T) {
 		after := &content{Values: merge(before, c.patch)}
 		var err error
 		if movesSecrets(s, before, after.Values) {
-			err = after.freshSecrets(s, Patch{Values: c.patch})
+			err = after.freshSecrets(s, Patch{Values: c.patch}, true)
 		}
 		var e *sdk.Error
 		if refused := errors.As(err, &e); refused != c.refused || refused && e.Field != "secret" {

@@ -98,7 +98,7 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.R
 		closeBody(out)
 		return nil, err
 	}
-	resp, err := t.w.h.guard.As(l.certificate).RoundTrip(out)
+	resp, err := t.w.h.guard.As(l.tls).RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}

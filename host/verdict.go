@@ -126,15 +126,16 @@ func (c *credential) reach(ctx context.Context) context.Context {
 	return c.allow(ctx, slices.Concat(c.Origins.Answers, c.Origins.Grant))
 }
 
-// allow returns ctx with leave to reach these origins of the credential's, and
-// with its client certificate to show there. If that cannot be had, nothing may
-// be reached: another identity than its own is none to act with.
+// allow returns ctx with leave to reach these origins of the credential's, with
+// its client certificate to show there, and its settings of TLS. If they cannot
+// be had, nothing may be reached: another identity than its own is none to act
+// with.
 func (c *credential) allow(ctx context.Context, origins []string) context.Context {
-	certificate, err := c.certificate(ctx)
+	t, err := c.tls(ctx)
 	if err != nil { // which the caller has heard from c.input
 		return egress.WithPolicy(ctx, egress.Policy{})
 	}
-	return egress.WithPolicy(ctx, egress.Policy{Origins: origins, Certificate: certificate})
+	return egress.WithPolicy(ctx, egress.Policy{Origins: origins, TLS: t})
 }
 
 // verdict says what err means for the credential; an error that is not about

@@ -12,7 +12,7 @@ type WarningKind string
 
 // The kinds of warnings.
 const (
-	WarnExpiring WarningKind = "expiring"      // a person must connect it again, or enter another secret, before At
+	WarnExpiring WarningKind = "expiring"      // a person must connect it again, or enter another secret or client certificate, before At
 	WarnRefused  WarningKind = "refused"       // the service does not take the answers any more
 	WarnAgain    WarningKind = "connect again" // a person must connect it again, now
 )
@@ -60,21 +60,52 @@ func (c *credential) warn(ctx context.Context) {
 const warnAhead = 7 * 24 * time.Hour
 
 // deadline returns when the credential dies unless a person or a renewal
-// prevents it, and from when on people are warned of that. Zero: never.
+// prevents it, and from when on people are warned of that. Zero: never. Of two
+// deadlines it is the one that is warned of first.
+func (c *credential) deadline() (end, warn time.Time) {
+	end, warn = c.grantDeadline()
+	if at, tell := c.certificateDeadline(); !tell.IsZero() && (warn.IsZero() || tell.Before(warn)) {
+		return at, tell
+	}
+	return end, warn
+}
+
+// certificateDeadline is the deadline of the client certificate.
+func (c *credential) certificateDeadline() (end, warn time.Time) {
+	text := ""
+	if pair := c.typ.Schema.ClientCertificate; pair != nil {
+		text = c.answers()[pair.Certificate]
+	} else if c.TLS != nil {
+		text = c.TLS.Certificate
+	}
+	chain, _ := parseCertificates(text)
+	if len(chain) == 0 {
+		return end, warn
+	}
+	leaf := chain[0]
+	return leaf.NotAfter.UTC(), leaf.NotAfter.Add(-c.warnAhead(leaf.NotAfter.Sub(leaf.NotBefore))).UTC()
+}
+
+// warnAhead is how long before its end people are warned of what lives as long
+// as life.
+func (c *credential) warnAhead(life time.Duration) time.Duration {
+	if ahead := c.w.h.cfg.WarnAhead; ahead > 0 {
+		return ahead
+	}
+	return min(warnAhead, max(life/4, 0))
+}
+
+// grantDeadline is the deadline of the grant.
 //
 // What is not used dies of idleness only if it could not be renewed, so that
 // is told later than what needs a person in any case.
-func (c *credential) deadline() (end, warn time.Time) {
+func (c *credential) grantDeadline() (end, warn time.Time) {
 	g := c.Grant
 	if g == nil {
 		return end, warn
 	}
 	if end = g.Reconnect; !end.IsZero() {
-		ahead := c.w.h.cfg.WarnAhead
-		if ahead <= 0 {
-			ahead = min(warnAhead, max(end.Sub(g.Obtained)/4, 0))
-		}
-		warn = end.Add(-ahead)
+		warn = end.Add(-c.warnAhead(end.Sub(g.Obtained)))
 	}
 	if g.Idle > 0 && len(c.State) > 0 {
 		idle := g.Obtained.Add(g.Idle)
@@ -128,6 +159,10 @@ func (c *credential) expiring() string {
 }
 
 func (c *credential) remedy() string {
+	end, _ := c.deadline()
+	if at, _ := c.certificateDeadline(); at.Equal(end) {
+		return "give it another client certificate"
+	}
 	if c.typ.Can.Connect && c.typ.Schema.NeedsConnect(c.answers()) {
 		return "connect it again"
 	}

@@ -46,6 +46,8 @@ type New struct {
 	// scope, this workspace's or everybody's. Empty: Values answer them too.
 	Application string
 
+	TLS TLS // how TLS is spoken for it, if not as ever
+
 	// Draft allows answers that the service suggests to be missing. A draft
 	// can be connected and asked for suggestions, but not used.
 	Draft bool
@@ -76,6 +78,9 @@ func (w *Workspace) Add(ctx context.Context, n New) (id string, err error) {
 	if err := c.answer(ctx, n.Values, n.References); err != nil {
 		return "", err
 	}
+	if err := c.secure((*storedTLS)(nil).patched(&TLSPatch{&n.TLS.CA, &n.TLS.Certificate, &n.TLS.Key, &n.TLS.SkipVerify})); err != nil {
+		return "", err
+	}
 	if err := c.seal(ctx); err != nil {
 		return "", err
 	}
@@ -89,6 +94,7 @@ type Patch struct {
 	Values     sdk.Values
 	References map[string]string
 	Draft      *bool
+	TLS        *TLSPatch // of a credential; none of an application's
 
 	// Whole says that Values are all the answers, as a form puts them: what
 	// they leave out is cleared, but for secrets, which a form is never told.
@@ -120,7 +126,8 @@ func (p Patch) apply(s sdk.Schema, values, references map[string]string) (map[st
 // Update changes a credential. Changed answers cost it its grant, since that
 // was obtained with the old ones; a connected credential must be connected
 // again. Answers that change where secrets go must come with the secrets:
-// those that are stored are for the old destinations.
+// those that are stored are for the old destinations. So must settings of TLS
+// that trust somebody who was not trusted before.
 func (w *Workspace) Update(ctx context.Context, id string, p Patch) (err error) {
 	c, err := w.edit(ctx, id, func(ctx context.Context, c *credential) error {
 		if p.Name != nil {

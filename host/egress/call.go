@@ -4,7 +4,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -16,10 +15,9 @@ import (
 type Policy struct {
 	Origins []string // patterns, as in [sdk.MatchOrigin]; none: nothing
 
-	// Certificate is presented to those of them that are https and ask for
-	// one, on connections that no request without it shares; nil: none. Where a
-	// route of [Config.Routes] leads to a base URL, that must be https, too.
-	Certificate *tls.Certificate
+	// TLS holds for those of them that are https. Where a route of
+	// [Config.Routes] leads to a base URL, that must be https, too.
+	TLS TLS
 
 	// Through, if not nil, gets the HTTP requests that a plugin makes on a
 	// socket, in place of the guard. It is for hosts that write down what a

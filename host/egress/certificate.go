@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"net"
 	"net/http"
@@ -20,25 +19,24 @@ import (
 	"github.com/credhost/credhost/sdk"
 )
 
-// As returns the guard with a client certificate, which it presents to every
-// https service that asks for one (RFC 8446, section 4.3.2), as if a [Policy]
-// named it: for the host's own clients, whose contexts have no policy. With nil
-// it is the guard itself. It is safe for concurrent use.
-func (g *Guard) As(certificate *tls.Certificate) http.RoundTripper {
-	if certificate == nil {
+// As returns the guard with settings of TLS, as if a [Policy] had them: for the
+// host's own clients, whose contexts have no policy. With the zero TLS it is
+// the guard itself. It is safe for concurrent use.
+func (g *Guard) As(t TLS) http.RoundTripper {
+	if t.isZero() {
 		return g
 	}
-	return identified{g, certificate}
+	return identified{g, t}
 }
 
 type identified struct {
-	g           *Guard
-	certificate *tls.Certificate
+	g   *Guard
+	tls TLS
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (i identified) RoundTrip(r *http.Request) (*http.Response, error) {
-	return i.g.roundTrip(r, i.certificate)
+	return i.g.roundTrip(r, i.tls)
 }
 
 // ErrCertificate is why a service broke off the handshake: it wants a client
@@ -47,24 +45,24 @@ func (i identified) RoundTrip(r *http.Request) (*http.Response, error) {
 // 4.4.2.4).
 var ErrCertificate = errors.New("the service does not take the client certificate")
 
-// The bounds of what is kept for certificates.
+// The bounds of what is kept for settings of TLS.
 const (
 	maxPools = 128
 	keepPool = time.Minute // since it was last used
 )
 
-// pools hold the connections that were made with client certificates: each
-// certificate has its own, and its own TLS sessions, so that nobody is taken
-// for another. It is safe for concurrent use.
+// pools hold the connections that were made with settings of TLS: all who have
+// the same have their own, and their own TLS sessions, so that nobody is taken
+// for another, nor trusts whom they do not. It is safe for concurrent use.
 type pools struct {
-	transport func(routed bool) *http.Transport // returns a new one
+	transport func(routed bool, t TLS) *http.Transport // returns a new one
 	off       func(defence.Defence) bool
 
 	mu  sync.Mutex
 	all map[[sha256.Size]byte]*pool
 }
 
-// A pool holds the connections of one certificate.
+// A pool holds the connections of those who have the same settings.
 type pool struct {
 	guarded, routed *http.Transport
 	used            time.Time
@@ -79,9 +77,9 @@ func (p *pool) close() {
 	p.routed.CloseIdleConnections()
 }
 
-// of returns the pool of a certificate.
-func (s *pools) of(certificate *tls.Certificate) *pool {
-	key := fingerprint(certificate)
+// of returns the pool of those who have the settings t.
+func (s *pools) of(t TLS) *pool {
+	key := t.key()
 	if s.off(defence.OwnPool) {
 		key = [sha256.Size]byte{}
 	}
@@ -89,7 +87,7 @@ func (s *pools) of(certificate *tls.Certificate) *pool {
 	defer s.mu.Unlock()
 	p := s.all[key]
 	if p == nil {
-		p = &pool{guarded: presenting(s.transport(false), certificate), routed: presenting(s.transport(true), certificate)}
+		p = &pool{guarded: s.transport(false, t), routed: s.transport(true, t)}
 		p.timer = time.AfterFunc(keepPool, func() { s.expire(key, p) })
 		if len(s.all) >= maxPools {
 			s.evict()
@@ -135,34 +133,6 @@ func (s *pools) close() {
 		p.close()
 		delete(s.all, key)
 	}
-}
-
-// fingerprint identifies a certificate, with its chain. Its key need not be in
-// it: a certificate has one.
-func fingerprint(certificate *tls.Certificate) [sha256.Size]byte {
-	var all []byte
-	for _, der := range certificate.Certificate {
-		all = binary.BigEndian.AppendUint32(all, uint32(len(der)))
-		all = append(all, der...)
-	}
-	return sha256.Sum256(all)
-}
-
-// presenting makes a transport present a certificate, or say that there is none
-// if it is nil, to whoever asks for one. A server may hint at the authorities
-// that it knows; a self-signed certificate (RFC 8705, section 2.2) is of none
-// of them, so hints are passed over.
-func presenting(t *http.Transport, certificate *tls.Certificate) *http.Transport {
-	if certificate == nil {
-		certificate = new(tls.Certificate)
-	}
-	t.TLSClientConfig.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		if a, ok := info.Context().Value(askedKey{}).(*atomic.Bool); ok {
-			a.Store(true)
-		}
-		return certificate, nil
-	}
-	return t
 }
 
 // askedKey is the key of a context's note of whether a server has asked for a
@@ -217,7 +187,7 @@ func refusedCertificate(t *http.Transport, out *http.Request, origin string, err
 	if presented {
 		return sdk.Errorf(sdk.Denied, "%s does not take the client certificate: check that it is the one that is registered there, and has not ended", origin).Because(cause)
 	}
-	return sdk.Errorf(sdk.Denied, "%s wants a client certificate, and this credential has none: check the address, or have the type declare one", origin).Because(cause)
+	return sdk.Errorf(sdk.Denied, "%s wants a client certificate, and this credential has none: check the address, or give the credential one", origin).Because(cause)
 }
 
 func isTimeout(err error) bool {

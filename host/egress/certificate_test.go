@@ -107,20 +107,20 @@ func TestClientCertificate(t *testing.T) {
 			m := serveMutual(t, change, ada, bob)
 			g := newGuard(t, egress.Config{Routes: map[string]string{"https://example.com": m.addr}, RootCAs: m.roots})
 			as := func(c *tls.Certificate) egress.Policy {
-				return egress.Policy{Origins: []string{"https://example.com"}, Certificate: c}
+				return egress.Policy{Origins: []string{"https://example.com"}, TLS: egress.TLS{Certificate: c}}
 			}
 			for range 2 {
 				for want, c := range map[string]*tls.Certificate{"ada": ada, "bob": bob} {
 					if _, body, err := get(t, egress.WithPolicy(t.Context(), as(c)), g, "https://example.com/"); err != nil || body != want {
 						t.Errorf("with a policy: %q, %v, want %s", body, err, want)
 					}
-					if _, body, err := get(t, t.Context(), g.As(c), "https://example.com/"); err != nil || body != want {
+					if _, body, err := get(t, t.Context(), g.As(egress.TLS{Certificate: c}), "https://example.com/"); err != nil || body != want {
 						t.Errorf("the host's own: %q, %v, want %s", body, err, want)
 					}
 				}
-				for what, rt := range map[string]http.RoundTripper{"none": g, "As(nil)": g.As(nil)} {
+				for what, rt := range map[string]http.RoundTripper{"none": g, "As(TLS{})": g.As(egress.TLS{})} {
 					_, _, err := get(t, t.Context(), rt, "https://example.com/x?secret")
-					refused(t, err, sdk.Denied, "https://example.com wants a client certificate", "declare one")
+					refused(t, err, sdk.Denied, "https://example.com wants a client certificate", "give the credential one")
 					if !errors.Is(err, egress.ErrCertificate) || strings.Contains(err.Error(), "secret") {
 						t.Errorf("%s: %v", what, err)
 					}
@@ -146,7 +146,7 @@ func TestClientCertificateThatIsRefused(t *testing.T) {
 		m := serveMutual(t, change, good, ended)
 		g := newGuard(t, egress.Config{Routes: map[string]string{"https://example.com": m.addr}, RootCAs: m.roots})
 		for _, c := range []*tls.Certificate{stranger, ended} {
-			_, _, err := get(t, t.Context(), g.As(c), "https://example.com/")
+			_, _, err := get(t, t.Context(), g.As(egress.TLS{Certificate: c}), "https://example.com/")
 			refused(t, err, sdk.Denied, "https://example.com does not take the client certificate")
 			if !errors.Is(err, egress.ErrCertificate) {
 				t.Errorf("%s, %s: the cause is %v", name, c.Leaf.Subject.CommonName, err)
@@ -162,10 +162,10 @@ func TestClientCertificateStaysAtHome(t *testing.T) {
 	ada := clientCertificate(t, "ada", time.Hour)
 	m := serveMutual(t, nil, ada)
 	g := newGuard(t, egress.Config{Routes: map[string]string{"https://example.com": m.addr, "https://other.example": m.addr}, RootCAs: m.roots})
-	p := egress.Policy{Origins: []string{"https://example.com"}, Certificate: ada}
+	p := egress.Policy{Origins: []string{"https://example.com"}, TLS: egress.TLS{Certificate: ada}}
 	_, _, err := get(t, egress.WithPolicy(t.Context(), p), g, "https://other.example/")
 	refused(t, err, sdk.Invalid, "not an origin of this credential")
-	_, _, err = get(t, t.Context(), g.As(ada), "https://127.0.0.1:1/")
+	_, _, err = get(t, t.Context(), g.As(egress.TLS{Certificate: ada}), "https://127.0.0.1:1/")
 	refused(t, err, sdk.Invalid, "--allow-address")
 	if n := m.conns.Load(); n != 0 {
 		t.Errorf("%d connections were opened", n)
@@ -188,7 +188,7 @@ func TestClientCertificateOnRoutes(t *testing.T) {
 	g := newGuard(t, egress.Config{RootCAs: m.roots, Routes: map[string]string{
 		"https://secure.example": "https://127.0.0.1:" + port, "https://plain.example": plain}})
 	for origin, want := range map[string]string{"https://secure.example": "ada", "https://plain.example": "plain"} {
-		if _, body, err := get(t, t.Context(), g.As(ada), origin+"/"); err != nil || body != want {
+		if _, body, err := get(t, t.Context(), g.As(egress.TLS{Certificate: ada}), origin+"/"); err != nil || body != want {
 			t.Errorf("%s: got %q, %v, want %s", origin, body, err, want)
 		}
 	}
@@ -207,7 +207,7 @@ func TestClientCertificateOfACall(t *testing.T) {
 	for want, c := range map[string]*tls.Certificate{"ada": ada, "wants a client certificate": nil} {
 		ctx, end := context.WithCancel(t.Context())
 		w.mu.Lock()
-		w.calls[call1] = egress.NewCall(ctx, egress.Policy{Origins: []string{"https://example.com"}, Certificate: c})
+		w.calls[call1] = egress.NewCall(ctx, egress.Policy{Origins: []string{"https://example.com"}, TLS: egress.TLS{Certificate: c}})
 		w.mu.Unlock()
 		status, body, err := get(t, t.Context(), w.client(call1).Transport, "https://example.com/")
 		if got := fmt.Sprint(status, body, err); !strings.Contains(got, want) {

@@ -18,8 +18,8 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -47,8 +47,17 @@ type Config struct {
 	// checked.
 	Routes map[string]string
 
+	// TLS says how TLS is spoken with an origin, with those of a pattern such as
+	// https://*.example.com, or, as "*", with all.
+	TLS map[string]TLS
+
+	// AllowSkipVerify allows credentials to take any certificate.
+	AllowSkipVerify bool
+
 	RootCAs  *x509.CertPool // whom to trust; nil: the system's
 	Resolver *net.Resolver  // for names; nil: net.DefaultResolver
+
+	Logger *slog.Logger // nil: nothing is logged; never told a secret
 
 	DialTimeout           time.Duration // to connect, names included; zero: 10 s
 	TLSTimeout            time.Duration // to shake hands; zero: 10 s
@@ -79,6 +88,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxTraffic, 256<<20)
 	setDefault(&c.MaxConns, 32)
 	setDefault(&c.maxHead, 256<<10)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	return c
 }
 
@@ -107,14 +119,16 @@ func setDefault[T time.Duration | int64 | int](v *T, def T) {
 
 // A Guard reaches the network for others. It is safe for concurrent use.
 type Guard struct {
-	config    Config
-	off       func(defence.Defence) bool
-	addresses addresses
-	routes    map[string]route
-	instead   map[string]string // what is dialled → where its route leads
-	guarded   *http.Transport   // checks every address
-	routed    *http.Transport   // for routes alone, which must not share a pool with others
-	pools     pools             // of client certificates, which must not either
+	config     Config
+	off        func(defence.Defence) bool
+	addresses  addresses
+	routes     map[string]route
+	instead    map[string]string // what is dialled → where its route leads
+	guarded    *http.Transport   // checks every address
+	routed     *http.Transport   // for routes alone, which must not share a pool with others
+	pools      pools             // of settings of TLS, which must not either
+	tls        []settings        // the operator's, the nearest first
+	unverified reminder
 }
 
 var _ http.RoundTripper = (*Guard)(nil)
@@ -131,16 +145,27 @@ func NewWithContext(ctx context.Context, config Config) *Guard {
 	g.addresses.off = g.off
 	g.config.lift(g.off)
 	g.routes, g.instead = parseRoutes(config.Routes)
-	g.guarded = g.newTransport(g.dialChecked)
-	g.routed = g.newTransport(g.dialRoute)
-	g.pools.off = g.off
-	g.pools.transport = func(routed bool) *http.Transport {
-		if routed {
-			return g.newTransport(g.dialRoute)
+	g.tls = parseTLS(config.TLS)
+	g.unverified.say = g.sayUnverified
+	for _, s := range g.tls {
+		if s.SkipVerify {
+			g.unverified.warn(s.pattern)
 		}
-		return g.newTransport(g.dialChecked)
+	}
+	g.guarded = g.newTransport(g.dialChecked, TLS{})
+	g.routed = g.newTransport(g.dialRoute, TLS{})
+	g.pools.off = g.off
+	g.pools.transport = func(routed bool, t TLS) *http.Transport {
+		if routed {
+			return g.newTransport(g.dialRoute, t)
+		}
+		return g.newTransport(g.dialChecked, t)
 	}
 	return g
+}
+
+func (g *Guard) sayUnverified(origin string) {
+	g.config.Logger.Warn("whoever answers is taken for the service: its certificate is not verified", "origin", origin)
 }
 
 // Close closes the connections that are kept for later. The guard remains
@@ -154,23 +179,26 @@ func (g *Guard) Close() error {
 
 // RoundTrip sends r and returns the answer as it came: redirects are not
 // followed and nothing is decompressed. If r's context has a [Policy], it must
-// allow r's origin, and may have a client certificate to present there.
+// allow r's origin, and may have settings of TLS for it.
 //
 // A request that is not safe to repeat (RFC 9110, section 9.2.1) is given to
 // the service at most once: it is sent again only if nothing of it had left, or
 // if the service said, in HTTP/2, that it had not looked at it.
 func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	p, _ := PolicyFrom(r.Context())
-	return g.roundTrip(r, p.Certificate)
+	return g.roundTrip(r, p.TLS)
 }
 
-func (g *Guard) roundTrip(r *http.Request, certificate *tls.Certificate) (*http.Response, error) {
+func (g *Guard) roundTrip(r *http.Request, own TLS) (*http.Response, error) {
 	origin, err := g.permit(r)
+	if err == nil {
+		own, err = g.tlsFor(origin, own)
+	}
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
-	transport, out := g.prepare(r, origin, certificate)
+	transport, out := g.prepare(r, origin, own)
 	out, asked := watched(out)
 	send := transport.RoundTrip
 	if g.off(defence.Unredirected) {
@@ -179,7 +207,7 @@ func (g *Guard) roundTrip(r *http.Request, certificate *tls.Certificate) (*http.
 	resp, err := send(out)
 	if err != nil {
 		if asked.Load() && r.Context().Err() == nil {
-			if refused := refusedCertificate(transport, out, origin, err, certificate != nil); refused != nil {
+			if refused := refusedCertificate(transport, out, origin, err, own.Certificate != nil); refused != nil {
 				return nil, refused
 			}
 		}

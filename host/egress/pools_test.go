@@ -4,15 +4,16 @@ package egress
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// numbered returns a certificate that is told from others by a number.
-func numbered(n int) *tls.Certificate {
-	return &tls.Certificate{Certificate: [][]byte{binary.BigEndian.AppendUint64(nil, uint64(n))}}
+// numbered returns settings with a certificate that is told from others by a number.
+func numbered(n int) TLS {
+	return TLS{Certificate: &tls.Certificate{Certificate: [][]byte{binary.BigEndian.AppendUint64(nil, uint64(n))}}}
 }
 
 // What is kept for certificates is bounded, and forgotten when it is not used.
@@ -56,11 +57,23 @@ func TestPools(t *testing.T) {
 	})
 }
 
-// A chain is not another's because their bytes are.
-func TestFingerprint(t *testing.T) {
+// Settings that differ in anything share no connection.
+func TestKeys(t *testing.T) {
 	t.Parallel()
-	one, two := &tls.Certificate{Certificate: [][]byte{{1, 2}, {3}}}, &tls.Certificate{Certificate: [][]byte{{1}, {2, 3}}}
-	if fingerprint(one) == fingerprint(two) {
-		t.Error("two chains have one fingerprint")
+	chain := func(ders ...[]byte) *tls.Certificate { return &tls.Certificate{Certificate: ders} }
+	authority := func(raw string) *x509.Certificate { return &x509.Certificate{Raw: []byte(raw)} }
+	all := []TLS{
+		{}, {SkipVerify: true}, {MinVersion: tls.VersionTLS13},
+		{Certificate: chain([]byte{1, 2}, []byte{3})}, {Certificate: chain([]byte{1}, []byte{2, 3})}, // whose bytes are the same
+		{Authorities: []*x509.Certificate{authority("a")}}, {Authorities: []*x509.Certificate{authority("a"), authority("b")}},
+		{Authorities: []*x509.Certificate{authority("ab")}}, {Certificate: chain([]byte("a"))},
+		{Certificate: chain([]byte("a")), SkipVerify: true},
+	}
+	seen := map[[32]byte]int{}
+	for i, one := range all {
+		if before, again := seen[one.key()]; again {
+			t.Errorf("settings %d and %d have one key", before, i)
+		}
+		seen[one.key()] = i
 	}
 }

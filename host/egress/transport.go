@@ -21,16 +21,11 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // newTransport returns a transport whose zero Proxy means none at all, and
 // which passes answers on as they were sent.
-func (g *Guard) newTransport(dial dialFunc) *http.Transport {
+func (g *Guard) newTransport(dial dialFunc, t TLS) *http.Transport {
 	c := g.config
-	t := &http.Transport{
-		DialContext: dial,
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			RootCAs:            c.RootCAs,
-			ClientSessionCache: tls.NewLRUClientSessionCache(256),
-			InsecureSkipVerify: g.off(defence.Verified),
-		},
+	tr := &http.Transport{
+		DialContext:            dial,
+		TLSClientConfig:        &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(256)},
 		TLSHandshakeTimeout:    c.TLSTimeout,
 		ResponseHeaderTimeout:  c.ResponseHeaderTimeout,
 		ExpectContinueTimeout:  time.Second,
@@ -43,9 +38,9 @@ func (g *Guard) newTransport(dial dialFunc) *http.Transport {
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 	}
 	if g.off(defence.Unproxied) {
-		t.Proxy = http.ProxyFromEnvironment
+		tr.Proxy = http.ProxyFromEnvironment
 	}
-	return presenting(t, nil)
+	return g.configure(tr, t)
 }
 
 func (g *Guard) dialer() net.Dialer {
@@ -66,9 +61,9 @@ func (g *Guard) dialChecked(ctx context.Context, network, addr string) (net.Conn
 	return d.DialContext(ctx, network, addr)
 }
 
-// prepare returns what to send in r's place, and through which transport. The
-// certificate may be nil; where there is no TLS, it is not used.
-func (g *Guard) prepare(r *http.Request, origin string, certificate *tls.Certificate) (*http.Transport, *http.Request) {
+// prepare returns what to send in r's place, and through which transport. Where
+// there is no TLS, its settings are not used.
+func (g *Guard) prepare(r *http.Request, origin string, t TLS) (*http.Transport, *http.Request) {
 	out := r.WithContext(r.Context())
 	if !g.off(defence.SentOnce) {
 		out.Header = sentOnce(r.Header)
@@ -79,8 +74,8 @@ func (g *Guard) prepare(r *http.Request, origin string, certificate *tls.Certifi
 	if to.base != nil {
 		scheme = to.base.Scheme
 	}
-	if certificate != nil && strings.EqualFold(scheme, "https") {
-		p := g.pools.of(certificate)
+	if !t.isZero() && strings.EqualFold(scheme, "https") {
+		p := g.pools.of(t)
 		guarded, routed = p.guarded, p.routed
 	}
 	if !ok {
@@ -140,7 +135,7 @@ func (g *Guard) explain(ctx context.Context, origin string, err error) error {
 	case errors.As(err, &name) && name.IsNotFound:
 		text = "%s has no address: check how it is spelt"
 	case errors.As(err, &authority):
-		text = "%s has a certificate of an authority that is not trusted here: the operator may add it to the trusted ones (egress.Config.RootCAs)"
+		text = "%s has a certificate of an authority that is not trusted here: give the credential that authority (--ca), or have the operator trust it: --tls (egress.Config.TLS)"
 	case errors.As(err, &certificate):
 		text = "%s has a certificate that is not valid for it: check the address"
 	case errors.As(err, &timeout) && timeout.Timeout():

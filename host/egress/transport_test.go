@@ -78,7 +78,7 @@ func TestTLS(t *testing.T) {
 	refused(t, err, sdk.Unavailable, "https://other.test has a certificate that is not valid for it")
 
 	_, _, err = get(t, t.Context(), newGuard(t, egress.Config{Routes: routes}), "https://example.com/")
-	refused(t, err, sdk.Unavailable, "not trusted", "RootCAs")
+	refused(t, err, sdk.Unavailable, "not trusted", "--ca", "egress.Config.TLS")
 
 	addr, roots = serveTLS(t, hello, func(s *httptest.Server) {
 		s.EnableHTTP2, s.TLS = false, &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
