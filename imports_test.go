@@ -48,8 +48,9 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
 
 	{"host/egress", "sdk internal/defence", "ssrf x/net"},
-	{"host/registry", "sdk internal/defence internal/wire host/egress", "go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
-	{"host", "sdk host/registry host/egress internal/defence", "x/sync"},
+	{"host/sandbox", "", "x/sys"},
+	{"host/registry", "host/sandbox sdk internal/defence internal/wire host/egress", "minisign go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
+	{"host", "sdk host/registry host/egress internal/defence", "x/net x/sync x/sys"},
 	{"host/form", "sdk", "x/text"},
 	{"host/form/terminal", "sdk host/form", "huh bubbletea lipgloss x/sys x/term"},
 	{"host/sealer", "", "tink x/sys"},
@@ -67,7 +68,7 @@ var importRules = []struct{ pkg, own, others string }{
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak jsonschema jwt oauth2 oauth2-server rapid testscript x/net"
+const testOthers = "go-cmp goleak jsonschema jwt minisign oauth2 oauth2-server rapid testscript x/net"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
@@ -83,6 +84,7 @@ var others = map[string]string{
 	"jsonschema":    "github.com/santhosh-tekuri/jsonschema/v6",
 	"jwt":           "github.com/golang-jwt/jwt/v5",
 	"lipgloss":      "charm.land/lipgloss/v2",
+	"minisign":      "aead.dev/minisign",
 	"oauth2":        "golang.org/x/oauth2",
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
 	"pgx":           "github.com/jackc/pgx/v5",

@@ -54,7 +54,7 @@ func (r *Registry) scan(ctx context.Context) error {
 	}
 	each(programs, func(p *program) {
 		if r.assess(lock, p) {
-			r.examine(ctx, p)
+			r.examine(ctx, lock, p)
 		}
 	})
 	if err := ctx.Err(); err != nil {
@@ -95,6 +95,9 @@ func each[T any](all []T, f func(T)) {
 func (r *Registry) assess(lock *lockFile, p *program) (work bool) {
 	f := p.found
 	pin, trusted := lock.pin(f.name)
+	if e := lock.Programs[f.name]; e != nil {
+		p.key = e.Key
+	}
 	if trusted && f.hidden == "" {
 		p.version = &version{found: f, digest: pin.Program, pin: pin.Description, reads: pin.Reads}
 	}
@@ -175,7 +178,7 @@ func (r *Registry) unchanged(p *program) bool {
 }
 
 // examine reads a program: is it what was trusted, and what is it?
-func (r *Registry) examine(ctx context.Context, p *program) {
+func (r *Registry) examine(ctx context.Context, lock *lockFile, p *program) {
 	now, err := r.album.digest(p.found)
 	v := p.version
 	switch {
@@ -184,7 +187,9 @@ func (r *Registry) examine(ctx context.Context, p *program) {
 	case v == nil: // development
 		r.introduce(ctx, p, &version{found: p.found, digest: now})
 	case now != v.digest:
-		p.changed(now)
+		if ok, why := r.adopt(ctx, lock, p); !ok {
+			p.changed(now, why)
+		}
 	case v.description == nil:
 		r.introduce(ctx, p, v)
 	default:
@@ -210,10 +215,14 @@ func (r *Registry) introduce(ctx context.Context, p *program, v *version) {
 	r.remember(p)
 }
 
-// changed notes that a program is not what was trusted.
-func (p *program) changed(now digest) {
+// changed notes that a program is not what was trusted, and why it was not
+// taken for an update.
+func (p *program) changed(now digest, why error) {
 	p.state = Changed
 	p.fault = fmt.Sprintf("%v: if you replaced it, see what it asks for, and trust it, with: credhost plugin trust %s", changed(now, p.version.digest), p.found.name)
+	if why != nil {
+		p.fault = fmt.Sprintf("%v, and is not taken for an update: %v: see what it asks for, and trust it if you agree, with: credhost plugin trust %s", changed(now, p.version.digest), why, p.found.name)
+	}
 }
 
 // remember puts what a program said of itself into the cache.

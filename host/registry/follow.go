@@ -54,6 +54,9 @@ func (r *Registry) outlook() []stamp {
 		}
 		files, _ := f.stamps()
 		all = append(append(all, s), files...)
+		if s, err := stampOf(f.signaturePath()); err == nil { // it may come after what it signs
+			all = append(all, s)
+		}
 	}
 	return all
 }

@@ -5,6 +5,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,7 +28,11 @@ type image struct {
 	dir    string   // its working directory; empty: that of its sockets
 	reads  []read   // what it loads from the system
 
+	parts       map[string]digest // of a bundle: its files, the manifest among them
+	interpreter *read             // of a bundle that has one
+
 	used   time.Time // when last; the album's lock guards it
+	hidden bool      // it can be executed and not read; the album's lock guards it
 	held   *os.File  // what keeps path valid
 	remove []string  // folders to remove in the end
 }
@@ -133,6 +138,13 @@ func (a *album) keep(i *image) *image {
 	return i
 }
 
+// hide hides an image.
+func (a *album) hide(i *image) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return i.hide()
+}
+
 // forget discards the images for which unused reports true.
 func (a *album) forget(unused func(*image) bool) {
 	a.mu.Lock()
@@ -182,7 +194,7 @@ func (a *album) makeBundle(f found) (_ *image, err error) {
 			i.discard()
 		}
 	}()
-	if err := os.Mkdir(i.dir, 0o700); err != nil {
+	if err := os.Mkdir(i.dir, 0o755); err != nil { // in a private folder; a plugin may be another user
 		return nil, err
 	}
 	sums, err := b.copyTo(i.dir)
@@ -202,8 +214,11 @@ func (a *album) makeBundle(f found) (_ *image, err error) {
 		return nil, err
 	}
 	i.path, i.held, i.remove = bin.path, bin.file, append(i.remove, bin.remove...)
+	i.parts = maps.Clone(sums)
+	i.parts[manifestFile] = all.Manifest
 	if b.manifest.Interpreter != "" {
 		all.Interpreter = bin.digest
+		i.interpreter = &read{Path: runs, Digest: bin.digest}
 	} else if bin.digest != sums[b.manifest.Main] {
 		return nil, errors.New("its copy was changed while it was made")
 	}

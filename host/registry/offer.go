@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/credhost/credhost/internal/wire"
 )
@@ -21,6 +22,18 @@ type Offer struct {
 	Version string `json:"version,omitempty"`
 	Trusted bool   `json:"trusted"` // exactly this is trusted already
 
+	// Key is the public key by which it is signed, and Signed when: the key that
+	// is trusted for this program, or that was given to InspectSigned. They are
+	// empty if there is none: nobody looked for a signature.
+	Key    string     `json:"key,omitempty"`
+	KeyID  string     `json:"keyId,omitempty"`
+	Signed *time.Time `json:"signed,omitempty"`
+	Older  bool       `json:"older,omitempty"` // it was signed before what is trusted
+
+	// Changes is how what it asks for differs from what was trusted of a program
+	// of this name. What it asks for anew is what a decision is about.
+	Changes []Change `json:"changes,omitempty"`
+
 	Types   []Type   `json:"types"`            // those that it would serve, by name
 	Faults  []string `json:"faults,omitempty"` // why it would not serve the others
 	Origins []string `json:"origins"`          // where their secrets could go; see sdk.Schema.Origins
@@ -28,6 +41,7 @@ type Offer struct {
 
 	description wire.Description
 	pin         digest
+	interpreter *read
 	reads       []read
 	files       []stamp
 }
@@ -35,41 +49,91 @@ type Offer struct {
 // Inspect starts a program, which need not be trusted, asks it what it is, and
 // ends it. It reaches no network meanwhile. The program is the one that
 // [Registry.Plugin] would use: that of the earliest folder.
+//
+// If a key is trusted for a program of this name, the program must be signed by
+// it, which is looked at before it is started.
 func (r *Registry) Inspect(ctx context.Context, name string) (Offer, error) {
+	return r.InspectSigned(ctx, name, Key{})
+}
+
+// InspectSigned is Inspect of a program that must be signed by the given key,
+// which [Registry.Trust] then trusts for it, in the place of another one. The
+// zero Key is the one that is trusted already, if there is one.
+func (r *Registry) InspectSigned(ctx context.Context, name string, key Key) (Offer, error) {
 	f, err := r.findProgram(name)
 	if err != nil {
 		return Offer{}, err
 	}
-	wrap := func(err error) (Offer, error) { return Offer{}, fmt.Errorf("plugin %s (%s): %w", name, f.path, err) }
-	files, err := f.stamps()
-	if err != nil {
-		return wrap(err)
-	}
-	i, err := r.album.make(f)
-	if err != nil {
-		return wrap(err)
-	}
-	i = r.album.keep(i)
-	p, err := r.launch(ctx, name, i, nil)
-	if err != nil {
-		return wrap(err)
-	}
-	p.stop()
 	lock, err := readLock(r.cfg.Lock)
 	if err != nil {
 		return Offer{}, err
 	}
-	o := Offer{
-		Name: name, Path: f.path, Digest: string(i.digest), Version: p.described.Version,
-		description: p.described, pin: digestOf(canonical(p.described)), reads: i.reads, files: files,
+	if p := lock.Programs[name]; p != nil && p.Key != "" && key == (Key{}) {
+		if key, err = ParseKey(p.Key); err != nil {
+			return Offer{}, err
+		}
 	}
+	o, err := r.inspect(ctx, f, key)
+	if err != nil {
+		return Offer{}, fmt.Errorf("plugin %s (%s): %w", name, f.path, err)
+	}
+	o.claim(lock)
+	o.Changes = lock.changesOf(o)
+	p, at := lock.Programs[name], pin{}
+	if p != nil {
+		at = p.Platforms[platform]
+		o.Trusted = at.equal(o.pinned()) && p.Key == o.Key
+	}
+	o.Older = o.Signed != nil && o.Signed.Unix() < at.Signed
+	return o, nil
+}
+
+// inspect starts a program that was found. If there is a key, it must be signed
+// by that.
+func (r *Registry) inspect(ctx context.Context, f found, key Key) (Offer, error) {
+	files, err := f.stamps()
+	if err != nil {
+		return Offer{}, err
+	}
+	i, err := r.album.make(f)
+	if err != nil {
+		return Offer{}, err
+	}
+	o := Offer{Name: f.name, Path: f.path, Digest: string(i.digest), reads: i.reads, interpreter: i.interpreter, files: files}
+	if key != (Key{}) {
+		signed, err := key.verify(f, i)
+		if err != nil {
+			i.discard()
+			return Offer{}, err
+		}
+		at := time.Unix(signed, 0).UTC()
+		o.Key, o.KeyID, o.Signed = key.String(), key.ID(), &at
+	}
+	i = r.album.keep(i)
+	p, err := r.launch(ctx, f.name, i, nil)
+	if err != nil {
+		return Offer{}, err
+	}
+	p.stop()
+	o.Version, o.description, o.pin = p.described.Version, p.described, digestOf(canonical(p.described))
 	for _, read := range i.reads {
 		o.Reads = append(o.Reads, read.String())
 	}
-	o.claim(lock)
-	at, ok := lock.pin(name)
-	o.Trusted = ok && at.Program == i.digest && at.Description == o.pin && slices.Equal(at.Reads, o.reads)
 	return o, nil
+}
+
+// pinned returns the pin of what o shows.
+func (o Offer) pinned() pin {
+	p := pin{Program: digest(o.Digest), Description: o.pin, Interpreter: o.interpreter, Reads: o.reads}
+	if o.Signed != nil {
+		p.Signed = o.Signed.Unix()
+	}
+	return p
+}
+
+// equal reports whether two pins hold a program to the same.
+func (p pin) equal(other pin) bool {
+	return p.Program == other.Program && p.Description == other.Description && slices.Equal(p.Reads, other.Reads)
 }
 
 // findProgram returns the program with the given name, as it is now.
@@ -109,8 +173,10 @@ func (o *Offer) claim(lock *lockFile) {
 	o.Origins = slices.Compact(o.Origins)
 }
 
-// Trust pins exactly what o shows: these bytes, which say this of themselves.
-// Types that no other program has claimed become this program's for good. What
+// Trust pins exactly what o shows: these bytes, which say this of themselves,
+// and the key by which they are signed, if they are. From then on what that key
+// signs later, and asks for nothing new, is used without asking. A program for
+// which a key is trusted cannot be trusted without one: distrust it first. Types that no other program has claimed become this program's for good. What
 // is trusted is used at once.
 func (r *Registry) Trust(ctx context.Context, o Offer) error {
 	switch {
@@ -121,7 +187,13 @@ func (r *Registry) Trust(ctx context.Context, o Offer) error {
 	case len(o.Types) == 0:
 		return fmt.Errorf("plugin %s serves no type that could be used: %s", o.Name, strings.Join(o.Faults, "; "))
 	}
-	err := editLock(r.cfg.Lock, func(l *lockFile) error { l.trust(o); return nil })
+	err := editLock(r.cfg.Lock, func(l *lockFile) error {
+		if p := l.Programs[o.Name]; p != nil && p.Key != "" && o.Key == "" {
+			return fmt.Errorf("plugin %s is trusted by the key %s, and this was not looked at by it: inspect it again", o.Name, keyID(p.Key))
+		}
+		l.trust(o)
+		return nil
+	})
 	if err != nil {
 		return err
 	}

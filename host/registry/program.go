@@ -35,6 +35,7 @@ type Program struct {
 	Path    string // of the file or the folder; empty if it is missing
 	Digest  string // "sha256:…" of what is used; empty if nothing is
 	Version string // what the program calls its version
+	Key     string // the public key that is trusted for it; empty: none
 	State   State
 
 	// Fault is a sentence that says why the program, or one of its types, is
@@ -69,6 +70,7 @@ type program struct {
 	state   State
 	fault   string
 	version *version // nil: there is none to run
+	key     string   // that is trusted for it
 	files   []stamp
 	types   []Type
 }
@@ -158,7 +160,7 @@ func (r *Registry) Programs() []Program {
 	c := r.catalog.Load()
 	all := make([]Program, len(c.programs))
 	for i, p := range c.programs {
-		all[i] = Program{Name: p.found.name, Path: p.found.path, State: p.state, Fault: p.fault, Types: slices.Clone(p.types)}
+		all[i] = Program{Name: p.found.name, Path: p.found.path, Key: p.key, State: p.state, Fault: p.fault, Types: slices.Clone(p.types)}
 		if v := p.version; v != nil {
 			all[i].Digest = string(v.digest)
 			if v.description != nil {

@@ -175,9 +175,9 @@ func TestLockFileIsRefusedWholly(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ text, want string }{
 		"not JSON":      {`{`, "restore it, or remove it"},
-		"newer":         {`{"version":2}`, "has version 2, and this host knows version 1"},
+		"newer":         {`{"version":3}`, "has version 3, and this host knows version 2"},
 		"bad name":      {`{"version":1,"programs":{"../x":` + entry("", sum) + `}}`, `"../x" is not a plugin's entry`},
-		"bad digest":    {`{"version":1,"programs":{"x":` + entry("", "md5:1") + `}}`, "digests of x for x/y are not SHA-256"},
+		"bad digest":    {`{"version":1,"programs":{"x":` + entry("", "md5:1") + `}}`, "the entry of x: x/y: its digests are not SHA-256: trust it again"},
 		"claimed twice": {`{"version":1,"programs":{"x":` + entry(`"t"`, sum) + `,"y":` + entry(`"t"`, sum) + `}}`, `type "t" is claimed by x and by y`},
 	} {
 		t.Run(name, func(t *testing.T) {
