@@ -76,10 +76,17 @@ const (
 	CallEnd      Defence = "a connection ends with its call"
 )
 
-// The defences of what a host does with what a plugin answers. Their attacks are
-// tests of internal/hostile.
+// The defences of what a host keeps, and of what it does with a grant. Their
+// attacks are tests of internal/hostile.
 const (
-	Within Defence = "a grant goes only where the answers allow"
+	Within      Defence = "a grant goes only where the answers allow"
+	Destined    Defence = "a request with a credential goes only where its grant may"
+	Reentered   Defence = "answers that open another address come with the secrets"
+	InPlace     Defence = "what is sealed opens in its own record alone"
+	GrantSize   Defence = "an answer to a request for a grant has a largest size"
+	Settled     Defence = "a grant that was just obtained is not renewed for a refusal"
+	Breaker     Defence = "a service that fails is left alone for a while"
+	SameAccount Defence = "a grant of another account is noticed"
 )
 
 // The defences of running plugins: what a host demands of a plugin's process
@@ -141,6 +148,20 @@ const (
 	Redacted   Defence = "what a plugin writes is cleared of the secrets of its calls"
 	HostMemory Defence = "nobody reads the memory of a host"
 	HostCore   Defence = "no host writes a core"
+)
+
+// The defences of trust: what a host demands of a program before it runs it,
+// and of the file that says what is trusted. Their attacks are tests of
+// internal/hostile.
+const (
+	Exact    Defence = "what is executed is what was trusted"
+	SameRead Defence = "what a program reads from the system is what was trusted with it"
+	OneLock  Defence = "a lock file says the same to every reader"
+	OwnLock  Defence = "a lock file is nobody else's to change"
+	Signed   Defence = "an update that nobody looked at is signed by the key that is trusted"
+	Named    Defence = "a signature is of the plugin that it is found with"
+	Newer    Defence = "an update that nobody looked at is newer than what it replaces"
+	Agreed   Defence = "an update that nobody looked at asks for nothing new"
 )
 
 type key struct{}
