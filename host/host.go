@@ -154,7 +154,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	if cfg.Store == nil || cfg.Sealer == nil {
 		return nil, errors.New("host: Config needs a Store and a Sealer")
 	}
-	if err := cfg.checkAddresses(); err != nil {
+	if err := errors.Join(cfg.checkAddresses(), cfg.Egress.Check()); err != nil {
 		return nil, err
 	}
 	h := newHost(cfg)
@@ -163,7 +163,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("host: reading the store: %w", err)
 	}
 	h.seen.Store(h.now().UnixNano())
-	h.guard = egress.NewWithContext(ctx, cfg.Egress)
+	h.guard = egress.NewWithContext(ctx, h.egress())
 	h.registry, err = registry.Open(ctx, registry.Config{
 		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
 		Guard: h.guard, Logger: registry.Logger(h.log),

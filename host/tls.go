@@ -241,6 +241,15 @@ func (c *credential) tls(ctx context.Context) (egress.TLS, error) {
 	return t, nil
 }
 
+// egress is how the host reaches the network.
+func (h *Host) egress() egress.Config {
+	c := h.cfg.Egress
+	if c.Logger == nil {
+		c.Logger = h.log
+	}
+	return c
+}
+
 // view returns what may be seen of t; nil if it is nil.
 func (t *storedTLS) view() *TLSView {
 	if t == nil {

@@ -32,8 +32,13 @@ var metadata = []netip.Addr{
 	netip.MustParseAddr("192.0.0.192"),
 }
 
-// nat64 carries an IPv4 address in its last 32 bits (RFC 6052).
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+// metadataNames are the names of the same places. Where they lead is checked as
+// it is of all names, but a proxy that resolves names may not know better.
+var metadataNames = []string{
+	"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal",
+	"metadata.azure.internal", "metadata.azure.com", "metadata.tencentyun.com", "metadata.oraclecloud.com",
+	"metadata.packet.net", "metadata.platformequinix.com", "rancher-metadata", "kubernetes.default.svc",
+}
 
 // addresses decides which addresses may be connected to.
 type addresses struct {
@@ -64,15 +69,19 @@ func (a addresses) check(addr netip.Addr) error {
 		return errAddress
 	case (addr.Is4In6() || addr.Zone() != "" || a.special.SafeAddr(addr) != nil) && !a.off(defence.Addresses):
 		return errAddress
-	case slices.Contains(metadata, addr) && !slices.Contains(a.allow, netip.PrefixFrom(addr, addr.BitLen())) && !a.off(defence.Metadata):
+	case slices.Contains(metadata, addr) && !a.opens(addr) && !a.off(defence.Metadata):
 		return errAddress
-	case nat64.Contains(addr):
-		b := addr.As16()
-		return a.check(netip.AddrFrom4([4]byte(b[12:])))
+	case slices.ContainsFunc(embedded(addr), func(v4 netip.Addr) bool { return a.check(v4) != nil }) && !a.off(defence.Addresses):
+		return errAddress
 	case a.own.has(addr) && !a.isAllowed(addr) && !a.off(defence.OwnAddresses):
 		return errAddress
 	}
 	return nil
+}
+
+// opens reports whether the operator allows addr by a prefix of it alone.
+func (a addresses) opens(addr netip.Addr) bool {
+	return slices.Contains(a.allow, netip.PrefixFrom(addr, addr.BitLen()))
 }
 
 // isAllowed reports whether the operator allows addr, by whatever prefix.
@@ -101,6 +110,9 @@ func (a addresses) checkHost(host string) error {
 		return a.check(addr)
 	}
 	if isLocalName(host) && a.check(localhost4) != nil && a.check(localhost6) != nil {
+		return errAddress
+	}
+	if slices.Contains(metadataNames, host) && !slices.ContainsFunc(metadata, a.opens) && !a.off(defence.Metadata) {
 		return errAddress
 	}
 	return nil

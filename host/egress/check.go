@@ -3,6 +3,7 @@
 package egress
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -16,6 +17,9 @@ import (
 // returns it, or a pattern such as https://*.example.com. The error is an
 // *sdk.Error that says how an operator allows what is refused.
 func (g *Guard) Check(origin string) error {
+	if g.broken != nil {
+		return g.broken
+	}
 	u, ok := parseOrigin(origin)
 	if !ok {
 		return sdk.Errorf(sdk.Invalid, "this is not an origin: it must be a scheme, a host and perhaps a port, such as https://api.example.com")
@@ -38,6 +42,28 @@ func (g *Guard) Check(origin string) error {
 	}
 	if g.addresses.checkHost(u.Hostname()) != nil {
 		return refusedAddress(origin)
+	}
+	return nil
+}
+
+// Check reports what is wrong with a config, as far as a guard cannot do with
+// it. It quotes nothing that may be a secret.
+func (c Config) Check() error {
+	if _, err := parseProxy(c.Proxy); err != nil {
+		return sdk.Errorf(sdk.Internal, "%v", err)
+	}
+	for _, pattern := range c.NoProxy {
+		if _, ok := parseOrigin(pattern); !ok {
+			return sdk.Errorf(sdk.Internal, "%q is no origin, nor a pattern such as https://*.example.com (egress.Config.NoProxy)", pattern)
+		}
+	}
+	for pattern, t := range c.TLS {
+		if u, ok := parseOrigin(pattern); pattern != everywhere && (!ok || u.Scheme != "https") {
+			return sdk.Errorf(sdk.Internal, "%q is no https origin, nor a pattern such as https://*.example.com, nor * for all (egress.Config.TLS)", pattern)
+		}
+		if t.MinVersion != 0 && t.MinVersion != tls.VersionTLS12 && t.MinVersion != tls.VersionTLS13 {
+			return sdk.Errorf(sdk.Internal, "the lowest version of TLS for %s must be 1.2 or 1.3 (egress.Config.TLS)", pattern)
+		}
 	}
 	return nil
 }

@@ -54,6 +54,18 @@ type Config struct {
 	// AllowSkipVerify allows credentials to take any certificate.
 	AllowSkipVerify bool
 
+	// Proxy is the URL of a proxy that everything goes through but what a route
+	// leads elsewhere: http, https or socks5, a host and a port; it may hold a
+	// name and a password. Empty: none. No environment is asked.
+	//
+	// The guard resolves and checks names itself, and asks the proxy for the
+	// address. With ProxyResolves it asks for the name, and the proxy alone keeps
+	// what is private or special out of reach. Either way where the proxy is
+	// needs no leave. What is under a pattern of NoProxy goes without it.
+	Proxy         string
+	ProxyResolves bool
+	NoProxy       []string // as in [sdk.MatchOrigin]
+
 	RootCAs  *x509.CertPool // whom to trust; nil: the system's
 	Resolver *net.Resolver  // for names; nil: net.DefaultResolver
 
@@ -117,6 +129,13 @@ func setDefault[T time.Duration | int64 | int](v *T, def T) {
 	}
 }
 
+func (c Config) resolver() *net.Resolver {
+	if c.Resolver == nil {
+		return net.DefaultResolver
+	}
+	return c.Resolver
+}
+
 // A Guard reaches the network for others. It is safe for concurrent use.
 type Guard struct {
 	config     Config
@@ -129,12 +148,16 @@ type Guard struct {
 	pools      pools             // of settings of TLS, which must not either
 	tls        []settings        // the operator's, the nearest first
 	unverified reminder
+	proxy      *proxy
+	broken     error // why nothing may be sent
 }
 
 var _ http.RoundTripper = (*Guard)(nil)
 
 // New returns a guard. A route that makes no sense is reported by
-// [Guard.Check] of its origin, and by requests to it.
+// [Guard.Check] of its origin, and by requests to it. Whoever takes a config
+// from somebody else should ask [Config.Check] first: with what that reports,
+// nothing can be sent.
 func New(config Config) *Guard { return NewWithContext(context.Background(), config) }
 
 // NewWithContext is [New] for a guard that keeps the values of ctx, though not
@@ -146,6 +169,10 @@ func NewWithContext(ctx context.Context, config Config) *Guard {
 	g.config.lift(g.off)
 	g.routes, g.instead = parseRoutes(config.Routes)
 	g.tls = parseTLS(config.TLS)
+	g.broken = config.Check()
+	if g.proxy, _ = parseProxy(config.Proxy); g.proxy != nil {
+		g.proxy.names, g.proxy.g = config.ProxyResolves, g
+	}
 	g.unverified.say = g.sayUnverified
 	for _, s := range g.tls {
 		if s.SkipVerify {
@@ -179,7 +206,9 @@ func (g *Guard) Close() error {
 
 // RoundTrip sends r and returns the answer as it came: redirects are not
 // followed and nothing is decompressed. If r's context has a [Policy], it must
-// allow r's origin, and may have settings of TLS for it.
+// allow r's origin, and may have settings of TLS for it; and the answer, which
+// is then for a plugin, is decompressed if it was compressed with gzip, and
+// refused if it was in another way.
 //
 // A request that is not safe to repeat (RFC 9110, section 9.2.1) is given to
 // the service at most once: it is sent again only if nothing of it had left, or
@@ -199,6 +228,11 @@ func (g *Guard) roundTrip(r *http.Request, own TLS) (*http.Response, error) {
 		return nil, err
 	}
 	transport, out := g.prepare(r, origin, own)
+	_, limited := PolicyFrom(r.Context())
+	limited = limited && !g.off(defence.Inflated)
+	if limited {
+		out.Header = askPlain(out.Header)
+	}
 	out, asked := watched(out)
 	send := transport.RoundTrip
 	if g.off(defence.Unredirected) {
@@ -214,7 +248,26 @@ func (g *Guard) roundTrip(r *http.Request, own TLS) (*http.Response, error) {
 		return nil, g.explain(r.Context(), origin, err)
 	}
 	resp.Request = r
+	if err = g.headSize(resp, origin); err == nil && limited {
+		err = inflate(resp, origin)
+	}
+	if err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
 	return resp, nil
+}
+
+// headSize refuses an answer that has too many headers.
+func (g *Guard) headSize(resp *http.Response, origin string) error {
+	n := 0
+	for _, values := range resp.Header {
+		n += len(values)
+	}
+	if n > maxFields && !g.off(defence.HeadSize) {
+		return sdk.Errorf(sdk.Unavailable, "%s answered with more than %d headers", origin, maxFields)
+	}
+	return nil
 }
 
 // permit returns r's origin if r may go there, as far as can be said without

@@ -25,6 +25,7 @@ const (
 	lingerTime  = time.Second      // for the plugin to read why it was refused
 	maxHead     = 32 << 10         // bytes of a request's line and headers
 	maxSpool    = 64 << 10         // a body up to this length is held in memory, so that it can be sent in one piece
+	maxFields   = 1000             // headers of an answer
 	maxLinger   = 256 << 10        // bytes that are read and thrown away after a refusal
 )
 

@@ -104,11 +104,6 @@ func (s settings) match(origin string) bool {
 func parseTLS(config map[string]TLS) []settings {
 	var all []settings
 	for pattern, t := range config {
-		if !strings.Contains(pattern, "*") {
-			if o := sdk.Origin(pattern); o != "" {
-				pattern = o
-			}
-		}
 		all = append(all, settings{pattern, t})
 	}
 	slices.SortFunc(all, func(a, b settings) int {

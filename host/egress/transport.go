@@ -54,6 +54,9 @@ func (g *Guard) dialChecked(ctx context.Context, network, addr string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
+	if g.proxy != nil && !g.spared(addr) {
+		return g.proxy.dial(ctx, addr)
+	}
 	d := g.dialer()
 	d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		return g.addresses.connect(host, address)
