@@ -131,10 +131,12 @@ func (g *Guard) explain(ctx context.Context, origin string, err error) error {
 	switch {
 	case errors.As(err, &own):
 		return own
-	case errors.Is(err, errAddress) && g.off(defence.Alike):
-		return sdk.Errorf(sdk.Invalid, "%s: %v", origin, err)
 	case errors.Is(err, errAddress):
-		return refusedAddress(origin).Because(err)
+		e := refusedAddress(origin).Because(err)
+		if g.off(defence.Alike) {
+			e.Message += ": " + err.Error()
+		}
+		return e
 	case errors.As(err, &name) && name.IsNotFound:
 		text = "%s has no address: check how it is spelt"
 	case errors.As(err, &authority):
