@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -40,7 +41,7 @@ func (c *credential) patch(ctx context.Context, p Patch) error {
 		return err
 	}
 	moves := opens(c.Origins.Answers, origins.Answers) || opens(c.Origins.Grant, origins.Grant)
-	if moves || c.TLS.trusts(secured) {
+	if (moves || c.TLS.trusts(secured)) && !defence.Off(ctx, defence.Reentered) {
 		if err := c.freshSecrets(c.typ.Schema, p, moves); err != nil {
 			return err
 		}

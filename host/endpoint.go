@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -51,7 +52,7 @@ func (e *endpoint) admit(ctx context.Context) error {
 	now := e.h.now()
 	e.seen = now
 	switch {
-	case e.failures < failuresToOpen:
+	case e.failures < failuresToOpen, defence.Off(e.h.ctx, defence.Breaker):
 		e.mu.Unlock()
 		return nil
 	case now.Before(e.until) || e.trying:

@@ -116,7 +116,7 @@ func (w *Workspace) grantFor(ctx context.Context, id string, r *http.Request) (*
 	if l == nil {
 		origins, err := w.origins(ctx, id)
 		if err == nil {
-			err = allows(origins, r)
+			err = w.allows(origins, r)
 		}
 		if err == nil {
 			e, l, err = w.grant(ctx, id)
@@ -128,7 +128,16 @@ func (w *Workspace) grantFor(ctx context.Context, id string, r *http.Request) (*
 			return e, nil, err
 		}
 	}
-	return e, l, allows(l.origins, r)
+	return e, l, w.allows(l.origins, r)
+}
+
+// allows is the function of that name, unless a test does without it.
+func (w *Workspace) allows(origins []string, r *http.Request) error {
+	err := allows(origins, r)
+	if err != nil && defence.Off(w.h.ctx, defence.Destined) {
+		return nil
+	}
+	return err
 }
 
 // origins returns where the credential's grants may go. Callers that ask at once

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -197,14 +198,18 @@ func fetchAnswer(through http.RoundTripper, r *http.Request) (*answer, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	most := int64(maxAnswer)
+	if defence.Off(r.Context(), defence.GrantSize) {
+		most = 1 << 40
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, sdk.Errorf(sdk.Unavailable, "%s broke off its answer", sdk.OriginOf(r.URL)).Because(err)
-	case len(body) > maxAnswer && resp.StatusCode >= 300: // an error is one at any length
-		body = body[:maxAnswer]
-	case len(body) > maxAnswer:
-		return nil, sdk.Errorf(sdk.Unavailable, "%s answered with more than %d bytes to a request for a grant", sdk.OriginOf(r.URL), maxAnswer)
+	case int64(len(body)) > most && resp.StatusCode >= 300: // an error is one at any length
+		body = body[:most]
+	case int64(len(body)) > most:
+		return nil, sdk.Errorf(sdk.Unavailable, "%s answered with more than %d bytes to a request for a grant", sdk.OriginOf(r.URL), most)
 	}
 	return &answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }

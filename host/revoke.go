@@ -128,16 +128,22 @@ func (c *credential) setAside(replaced bool) {
 // credential was before, and keeps the grant before to be revoked, if the type
 // says that this leaves the new one alone.
 func (c *credential) replace(g sdk.Grant) {
+	c.become(g.Account)
+	if c.typ.Schema.RevokeReplaced && c.typ.Can.Revoke && c.hasGrant() {
+		c.setAside(true)
+	}
+}
+
+// become notes whose the credential is, and has people warned if it was
+// somebody else's.
+func (c *credential) become(account string) {
 	before := cmp.Or(c.Account, c.Was)
-	c.Account, c.Was = g.Account, before
-	if g.Account == before {
+	c.Account, c.Was = account, before
+	if account == before {
 		c.Was = ""
 	}
 	if was := c.was(); was != "" {
-		c.warning(WarnAccount, "it is another account's now: "+g.Account+"; before, it was "+was, c.w.h.now().UTC())
-	}
-	if c.typ.Schema.RevokeReplaced && c.typ.Can.Revoke && c.hasGrant() {
-		c.setAside(true)
+		c.warning(WarnAccount, "it is another account's now: "+account+"; before, it was "+was, c.w.h.now().UTC())
 	}
 }
 
@@ -151,7 +157,8 @@ func (c *credential) was() string {
 }
 
 // WarnAccount is the kind of the warning that another account came back than
-// before when a credential was connected again.
+// before: when a credential was connected again, or, from a service that is
+// mistaken or malicious, when its grant was renewed.
 const WarnAccount WarningKind = "another account"
 
 // settle does what follows when a credential has been connected: it puts a

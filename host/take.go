@@ -43,8 +43,12 @@ func (c *credential) take(g sdk.Grant, in *intent) error {
 		c.Lost = nil // a person has just approved
 	}
 	c.State, c.Refused = g.State, nil
-	if g.Account != "" {
+	switch {
+	case g.Account == "" || g.Account == c.Account:
+	case c.Account == "" || defence.Off(c.w.h.ctx, defence.SameAccount):
 		c.Account = g.Account
+	default:
+		c.become(g.Account)
 	}
 	c.Grant = &storedGrant{
 		Header: canonical(g.Header), Query: g.Query, Path: g.Path, Origins: g.Origins,

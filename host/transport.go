@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -75,7 +76,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || better == nil {
 		return resp, nil // the caller sees the refusal
 	}
-	if allows(better.origins, r) != nil {
+	if t.w.allows(better.origins, r) != nil {
 		return resp, nil
 	}
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
@@ -110,7 +111,7 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.R
 // again obtains a grant that is better than l, which resp refused; nil if
 // there is no use in repeating the request.
 func (e *entry) again(ctx context.Context, l *live, resp *http.Response) (*live, error) {
-	if l.Sign == 0 && e.w.h.now().Sub(l.obtained) < young {
+	if l.Sign == 0 && e.w.h.now().Sub(l.obtained) < young && !defence.Off(e.w.h.ctx, defence.Settled) {
 		return nil, nil
 	}
 	better, err := e.fetch(ctx, need{old: l, refusal: refusalOf(resp)})
