@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/credhost/credhost/internal/defence"
 )
 
 // adopt takes a new version of a program without asking anybody, and reports
@@ -30,11 +32,11 @@ func (r *Registry) adopt(ctx context.Context, lock *lockFile, p *program) (ok bo
 		return false, err
 	}
 	o.claim(lock)
-	if err := lock.takes(o); err != nil {
+	if err := lock.takes(r.ctx, o); err != nil {
 		return false, err
 	}
-	err = editLock(r.cfg.Lock, func(l *lockFile) error {
-		if err := l.takes(o); err != nil {
+	err = editLock(r.ctx, r.cfg.Lock, func(l *lockFile) error {
+		if err := l.takes(r.ctx, o); err != nil {
 			return err // another host was faster, or somebody changed their mind
 		}
 		l.adopt(o)
@@ -52,7 +54,7 @@ func (r *Registry) adopt(ctx context.Context, lock *lockFile, p *program) (ok bo
 }
 
 // takes reports why an update may not be taken without asking, if it may not.
-func (l *lockFile) takes(o Offer) error {
+func (l *lockFile) takes(ctx context.Context, o Offer) error {
 	p := l.Programs[o.Name]
 	if p == nil || p.Key == "" || p.Key != o.Key || o.Signed == nil {
 		return errors.New("it is not signed by the key that is trusted for it")
@@ -61,11 +63,11 @@ func (l *lockFile) takes(o Offer) error {
 	switch {
 	case !ok:
 		return errors.New("it was never trusted on this platform")
-	case o.Signed.Unix() <= at.Signed:
+	case o.Signed.Unix() <= at.Signed && !defence.Off(ctx, defence.Newer):
 		return fmt.Errorf("it was signed on %s, and the version that is trusted later, on %s: an older version is used only if it is trusted by hand", day(o.Signed.Unix()), day(at.Signed))
 	case len(o.Faults) > 0:
 		return errors.New("some of its types are refused")
-	case p.Asks == nil || asksForMore(l.changesOf(o)):
+	case (p.Asks == nil || asksForMore(l.changesOf(o))) && !defence.Off(ctx, defence.Agreed):
 		return errors.New("its author signed it, but it asks for more than was trusted")
 	}
 	return nil

@@ -130,7 +130,7 @@ func BenchmarkCall(b *testing.B) {
 // have. What their files hold does not matter: nobody is to read them.
 func manyPrograms(tb testing.TB, bench *bench, n int) {
 	lock := &lockFile{}
-	err := editLock(filepath.Join(bench.dir, "credhost.lock"), func(l *lockFile) error { lock = l; return nil })
+	err := editLock(tb.Context(), filepath.Join(bench.dir, "credhost.lock"), func(l *lockFile) error { lock = l; return nil })
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func manyPrograms(tb testing.TB, bench *bench, n int) {
 			tb.Fatal(err)
 		}
 	}
-	err = editLock(filepath.Join(bench.dir, "credhost.lock"), func(l *lockFile) error { *l = *lock; return nil })
+	err = editLock(tb.Context(), filepath.Join(bench.dir, "credhost.lock"), func(l *lockFile) error { *l = *lock; return nil })
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (r *Registry) scan(ctx context.Context) error {
 	r.scanning.Lock()
 	defer r.scanning.Unlock()
 	r.seen = r.outlook() // before it is looked at: what changes meanwhile is looked at again
-	lock, err := readLock(r.cfg.Lock)
+	lock, err := readLock(r.ctx, r.cfg.Lock)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (b *bench) wrapped(name, shell string) {
 func TestLibrariesArePinned(t *testing.T) {
 	t.Parallel()
 	path := shell(t)
-	b := newBench(t)
+	b := newBench(t).loose()
 	b.wrapped("alpha", path)
 	r := b.open()
 	o, err := r.Inspect(t.Context(), "alpha")
@@ -65,7 +65,7 @@ func TestLibrariesArePinned(t *testing.T) {
 		{func(p *pin) { p.Reads[0].Digest = digestOf([]byte("x")) }, o.Reads[0] + ", which it reads, has changed since it was trusted"},
 		{func(p *pin) { p.Reads = p.Reads[1:] }, "it reads other files of the system than when it was trusted"},
 	} {
-		err := editLock(lock, func(l *lockFile) error {
+		err := editLock(t.Context(), lock, func(l *lockFile) error {
 			p := l.Programs["alpha"].Platforms[platform]
 			change.edit(&p)
 			l.Programs["alpha"].Platforms[platform] = p

@@ -33,7 +33,7 @@ func sampleLock(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parseLock(text); err != nil {
+	if _, err := parseLock(t.Context(), text); err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
@@ -73,7 +73,7 @@ func TestLockFileRefusals(t *testing.T) {
 		if text == good {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		_, err := parseLock([]byte(text))
+		_, err := parseLock(t.Context(), []byte(text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -86,7 +86,7 @@ func TestLockFileOfVersion1(t *testing.T) {
 	t.Parallel()
 	sum := digestOf([]byte("x"))
 	text := fmt.Sprintf(`{"version":1,"programs":{"x":{"types":["t"],"origins":["https://a.example"],"platforms":{"linux/amd64":{"program":%q,"description":%q}}}}}`, sum, sum)
-	lock, err := parseLock([]byte(text))
+	lock, err := parseLock(t.Context(), []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestLockFileIsGuarded(t *testing.T) {
 		if err := c.change(dir, path); err != nil {
 			t.Fatal(err)
 		}
-		_, err := readLock(path)
+		_, err := readLock(t.Context(), path)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -149,7 +149,7 @@ func FuzzLockFile(f *testing.F) {
 	f.Add([]byte(`{"version":2,"programs":{"x":null}}`))
 	f.Add([]byte(`{"version":2,"Version":2}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lock, err := parseLock(data)
+		lock, err := parseLock(t.Context(), data)
 		if err != nil {
 			return
 		}
@@ -181,7 +181,7 @@ func FuzzLockFile(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := parseLock(text)
+		again, err := parseLock(t.Context(), text)
 		if err != nil {
 			t.Fatalf("%s was written as %s: %v", data, text, err)
 		}

@@ -64,7 +64,7 @@ func (r *Registry) InspectSigned(ctx context.Context, name string, key Key) (Off
 	if err != nil {
 		return Offer{}, err
 	}
-	lock, err := readLock(r.cfg.Lock)
+	lock, err := readLock(r.ctx, r.cfg.Lock)
 	if err != nil {
 		return Offer{}, err
 	}
@@ -101,7 +101,7 @@ func (r *Registry) inspect(ctx context.Context, f found, key Key) (Offer, error)
 	}
 	o := Offer{Name: f.name, Path: f.path, Digest: string(i.digest), reads: i.reads, interpreter: i.interpreter, files: files}
 	if key != (Key{}) {
-		signed, err := key.verify(f, i)
+		signed, err := r.verify(key, f, i)
 		if err != nil {
 			i.discard()
 			return Offer{}, err
@@ -187,7 +187,7 @@ func (r *Registry) Trust(ctx context.Context, o Offer) error {
 	case len(o.Types) == 0:
 		return fmt.Errorf("plugin %s serves no type that could be used: %s", o.Name, strings.Join(o.Faults, "; "))
 	}
-	err := editLock(r.cfg.Lock, func(l *lockFile) error {
+	err := editLock(r.ctx, r.cfg.Lock, func(l *lockFile) error {
 		if p := l.Programs[o.Name]; p != nil && p.Key != "" && o.Key == "" {
 			return fmt.Errorf("plugin %s is trusted by the key %s, and this was not looked at by it: inspect it again", o.Name, keyID(p.Key))
 		}
@@ -207,7 +207,7 @@ func (r *Registry) Trust(ctx context.Context, o Offer) error {
 // Distrust removes a program, and its claims on types, from the lock file.
 // Calls that are under way end; others fail from now on.
 func (r *Registry) Distrust(name string) error {
-	err := editLock(r.cfg.Lock, func(l *lockFile) error {
+	err := editLock(r.ctx, r.cfg.Lock, func(l *lockFile) error {
 		if l.Programs[name] == nil {
 			return fmt.Errorf("plugin %s is not trusted", printable(name, 64))
 		}

@@ -5,6 +5,7 @@ package registry
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"aead.dev/minisign"
+
+	"github.com/credhost/credhost/internal/defence"
 )
 
 // A Key is a public key of minisign, by which a plugin's author signs. Its zero
@@ -77,9 +80,17 @@ func (f found) signaturePath() string {
 	return f.path + signatureSuffix
 }
 
-// verify returns when i, which was made of f, was signed by the key. It looks
-// at the bytes that i holds, which are those that are executed.
-func (k Key) verify(f found, i *image) (signed int64, err error) {
+// verify returns when i, which was made of f, was signed by a key. It looks at
+// the bytes that i holds, which are those that are executed.
+func (r *Registry) verify(key Key, f found, i *image) (signed int64, err error) {
+	signed, err = key.verify(r.ctx, f, i)
+	if err != nil && r.off(defence.Signed) {
+		return maxSigned, nil
+	}
+	return signed, err
+}
+
+func (k Key) verify(ctx context.Context, f found, i *image) (signed int64, err error) {
 	at := f.signaturePath()
 	text, err := readSmall(at, maxSignature)
 	if errors.Is(err, os.ErrNotExist) {
@@ -96,7 +107,7 @@ func (k Key) verify(f found, i *image) (signed int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", at, err)
 	}
-	signed, err = readComment(comment, f.name)
+	signed, err = readComment(ctx, comment, f.name)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", at, err)
 	}
@@ -142,7 +153,7 @@ var maxSigned = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).Unix() - 1
 // which tells older versions from newer ones, and file. An author who signs
 // files of several names writes plugin instead: it keeps one of their plugins
 // from being passed off as another.
-func readComment(comment, name string) (signed int64, err error) {
+func readComment(ctx context.Context, comment, name string) (signed int64, err error) {
 	words := map[string]string{}
 	for word := range strings.FieldsSeq(comment) {
 		key, value, _ := strings.Cut(word, ":")
@@ -158,7 +169,7 @@ func readComment(comment, name string) (signed int64, err error) {
 	if !ok {
 		return 0, fmt.Errorf("its trusted comment does not say which plugin it is of: its author must sign with -t %q", "plugin:"+name+" timestamp:$(date +%s)")
 	}
-	if is != name {
+	if is != name && !defence.Off(ctx, defence.Named) {
 		return 0, fmt.Errorf("it is of the plugin %s, not of %s: fetch the right one", printable(is, 64), name)
 	}
 	signed, err = strconv.ParseInt(words["timestamp"], 10, 64)

@@ -80,7 +80,7 @@ func TestStockSignatures(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		signed, err := readComment(comment, "acme")
+		signed, err := readComment(t.Context(), comment, "acme")
 		if err != nil || signed < 1795000000 || want != 0 && signed != want {
 			t.Errorf("%s: signed at %d, %v", file, signed, err)
 		}
@@ -245,7 +245,7 @@ func FuzzSignature(f *testing.F) {
 		if err == nil {
 			t.Fatalf("%q is a signature of what nobody signed, with the comment %q", text, comment)
 		}
-		if at, err := readComment(string(text), "alpha"); err == nil && (at <= 0 || at > maxSigned) {
+		if at, err := readComment(t.Context(), string(text), "alpha"); err == nil && (at <= 0 || at > maxSigned) {
 			t.Fatalf("%q was made at %d", text, at)
 		}
 		parseSums(text)

@@ -198,7 +198,7 @@ func TestSystemIsPinned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b := newBench(t)
+	b := newBench(t).loose()
 	b.bundle("alpha", conf{}, func(own string, m *manifest) {
 		b.write(filepath.Join(own, "program"), programBytes(b.t, conf{Types: []string{"alpha"}}))
 		b.write(filepath.Join(own, "start.sh"), []byte("exec ./program\n"))

@@ -161,7 +161,7 @@ func TestLockFileHoldsSeveralPlatforms(t *testing.T) {
 	}
 	wantWords(t, p.Fault, "it is trusted for plan9/mips, but not for "+platform)
 	b.trust(r, "alpha")
-	lock, err := readLock(path)
+	lock, err := readLock(t.Context(), path)
 	if err != nil || len(lock.Programs["alpha"].Platforms) != 2 || lock.Programs["alpha"].Platforms["plan9/mips"].Program == "" {
 		t.Errorf("lock file %+v, %v", lock.Programs["alpha"], err)
 	}
@@ -201,13 +201,13 @@ func TestLockFileIsEditedByOneAtATime(t *testing.T) {
 	for n := range 30 {
 		wg.Go(func() {
 			o := Offer{Name: "p" + string(rune('a'+n%26)) + string(rune('a'+n/26)), Digest: string(digestOf([]byte{byte(n)})), pin: digestOf(nil)}
-			if err := editLock(path, func(l *lockFile) error { l.trust(o); return nil }); err != nil {
+			if err := editLock(t.Context(), path, func(l *lockFile) error { l.trust(o); return nil }); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	lock, err := readLock(path)
+	lock, err := readLock(t.Context(), path)
 	if err != nil || len(lock.Programs) != 30 {
 		t.Errorf("%d entries of 30, %v", len(lock.Programs), err)
 	}
