@@ -112,7 +112,7 @@ func TestFlawedSchemasAreRefused(t *testing.T) {
 
 func TestBadCallsHurtNobodyElse(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t).loose()
 	b.CallTimeout = 3 * time.Second
 	for _, name := range []string{"dies", "segfaults", "hangs", "freezes", "floods"} {
 		b.install(name, conf{})

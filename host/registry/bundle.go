@@ -154,8 +154,7 @@ type contents struct {
 	Files       map[string]digest `json:"files"`
 }
 
-// copyTo copies the files of b into the folder to, readable by their owner
-// alone, and returns the digest of each: of the bytes that were written.
+// copyTo copies the files of b into the folder to, where nobody writes, and returns the digest of each: of the bytes that were written.
 func (b *bundle) copyTo(to string) (map[string]digest, error) {
 	from, err := os.OpenRoot(b.dir)
 	if err != nil {
@@ -167,7 +166,7 @@ func (b *bundle) copyTo(to string) (map[string]digest, error) {
 	room := int64(maxProgram)
 	for _, name := range b.files {
 		target := filepath.Join(to, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			return nil, err
 		}
 		sum, n, err := copyFile(from, name, target, room)
@@ -195,9 +194,9 @@ func copyFile(from *os.Root, name, target string, room int64) (digest, int64, er
 	if err != nil || !info.Mode().IsRegular() {
 		return "", 0, errors.New("is not a regular file")
 	}
-	mode := fs.FileMode(0o400)
+	mode := fs.FileMode(0o444)
 	if executable(info) {
-		mode = 0o500
+		mode = 0o555
 	}
 	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

@@ -19,10 +19,14 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/sdk"
 )
 
-// conf is what testdata/plugin reads from the end of its own bytes.
+// confMark is what stands in a program before its conf.
+const confMark = "#CREDHOST-TEST#"
+
+// conf is what testdata/plugin finds in its own bytes.
 type conf struct {
 	Types   []string
 	Origins []string
@@ -70,7 +74,12 @@ func programBytes(t testing.TB, c conf) []byte {
 	if c.Start+c.Answer != "" {
 		name = "rogue"
 	}
-	return bytes.Join([][]byte{programs[name], []byte("\n#CREDHOST-TEST#"), text}, nil)
+	program := bytes.Clone(programs[name])
+	at := bytes.Index(program, []byte(confMark)) + len(confMark)
+	if len(text) > 1024 || copy(program[at:], text) != len(text) {
+		t.Fatalf("a conf of %d bytes has no room in the program", len(text))
+	}
+	return program
 }
 
 // A bench is a place to open registries in.
@@ -99,6 +108,28 @@ func newBench(t testing.TB) *bench {
 		Logger: hclog.New(&hclog.LoggerOptions{Output: b.log, Level: hclog.Trace, JSONFormat: true}),
 	}
 	return b
+}
+
+// loose makes the registries of b run plugins in no cell: for what they can do
+// where there is none, and to see them from within.
+func (b *bench) loose() *bench {
+	b.Sandbox = sandbox.Off
+	return b
+}
+
+// pidOf returns the process of a program in the workspace "acme".
+func pidOf(t testing.TB, r *Registry, name string) string {
+	t.Helper()
+	for _, s := range r.slotsOf(name) {
+		s.mu.Lock()
+		p := s.process
+		s.mu.Unlock()
+		if s.workspace == "acme" && p != nil {
+			return p.child.ID()
+		}
+	}
+	t.Fatalf("no process of %s", name)
+	return ""
 }
 
 // install puts a program into the plugin folder, as a new file.

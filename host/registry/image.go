@@ -53,7 +53,8 @@ type album struct {
 	dir  string // where copies go; private to this host
 	next atomic.Int64
 
-	ledger *ledger
+	ledger  *ledger
+	inexact bool // a test has switched defence.Exact off
 
 	mu     sync.Mutex
 	images map[digest]*image
@@ -106,7 +107,7 @@ func (a *album) get(f found, want digest) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if i.digest != want {
+	if i.digest != want && !a.inexact {
 		i.discard()
 		return nil, changed(i.digest, want)
 	}

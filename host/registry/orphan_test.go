@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/credhost/credhost/host/sandbox"
 )
 
 // hostEnv makes this test's binary a host with a plugin, which waits to be
@@ -31,22 +33,23 @@ func TestMain(m *testing.M) {
 
 // beHost prints the IDs of its plugins' processes and waits.
 func beHost(dirs []string) {
-	r, err := Open(context.Background(), Config{Dirs: dirs[:1], Cache: dirs[1], Runtime: dirs[2], IdleTimeout: time.Hour})
+	r, err := Open(context.Background(), Config{Dirs: dirs[:1], Cache: dirs[1], Runtime: dirs[2], Sandbox: sandbox.Mode(dirs[3]), IdleTimeout: time.Hour})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 	for _, workspace := range []string{"a", "b"} {
-		for _, do := range []string{"daemon", "pid"} {
-			g, err := ask(context.Background(), r, workspace, "alpha", do, filepath.Join(dirs[1], "child-"+workspace))
-			if err != nil {
-				fmt.Println(err)
-				os.Exit(1)
-			}
-			if do == "pid" {
-				fmt.Println(g.Facts["it"])
-			}
+		do := "daemon"
+		if r.Sandbox().Level != sandbox.None {
+			do = "pid" // no child can be
 		}
+		if _, err := ask(context.Background(), r, workspace, "alpha", do, filepath.Join(dirs[1], "child-"+workspace)); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	for _, s := range r.slotsOf("alpha") {
+		fmt.Println(s.process.child.ID())
 	}
 	fmt.Println("ready")
 	time.Sleep(time.Hour)
@@ -55,14 +58,23 @@ func beHost(dirs []string) {
 // A host that is killed leaves no plugin, and the next one removes its folder
 // and what else it left.
 func TestKilledHostLeavesNoOrphan(t *testing.T) {
-	t.Parallel()
+	for _, mode := range []sandbox.Mode{sandbox.Best, sandbox.Off} {
+		t.Run("sandbox "+string(mode), func(t *testing.T) {
+			t.Parallel()
+			killHost(t, mode)
+		})
+	}
+}
+
+func killHost(t *testing.T, mode sandbox.Mode) {
 	b := newBench(t)
+	b.Sandbox = mode
 	r := b.trusted("alpha", conf{Start: "stubborn"}) // it does not end with its input
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	host := exec.Command(os.Args[0])
-	host.Env = append(os.Environ(), hostEnv+"="+strings.Join([]string{b.dir, b.Cache, b.runtime}, string(os.PathListSeparator)))
+	host.Env = append(os.Environ(), hostEnv+"="+strings.Join([]string{b.dir, b.Cache, b.runtime, string(mode)}, string(os.PathListSeparator)))
 	host.Stderr = os.Stderr
 	out, err := host.StdoutPipe()
 	if err == nil {
@@ -99,6 +111,9 @@ func TestKilledHostLeavesNoOrphan(t *testing.T) {
 		t.Errorf("the folder of the killed host is left: %v", err)
 	}
 	for _, workspace := range []string{"a", "b"} {
+		if mode != sandbox.Off {
+			break
+		}
 		child, err := os.ReadFile(filepath.Join(b.Cache, "child-"+workspace))
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +126,7 @@ func TestKilledHostLeavesNoOrphan(t *testing.T) {
 // standard input does it.
 func TestPluginEndsWithItsLifeline(t *testing.T) {
 	t.Parallel()
-	r := newBench(t).trusted("alpha", conf{})
+	r := newBench(t).loose().trusted("alpha", conf{})
 	pid := mustAsk(t, r, "alpha", "pid", "")
 	s := r.slotsOf("alpha")[0]
 	s.mu.Lock()
@@ -123,7 +138,7 @@ func TestPluginEndsWithItsLifeline(t *testing.T) {
 // Close ends a plugin that ends neither when it is told to nor with its input.
 func TestCloseEndsAStubbornPlugin(t *testing.T) {
 	t.Parallel()
-	r := newBench(t).trusted("alpha", conf{Start: "stubborn"})
+	r := newBench(t).loose().trusted("alpha", conf{Start: "stubborn"})
 	pid := mustAsk(t, r, "alpha", "pid", "")
 	if err := r.Close(); err != nil {
 		t.Fatal(err)

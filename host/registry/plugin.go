@@ -136,6 +136,7 @@ func (f *facade) try(ctx context.Context, s *slot, c call) (again bool, err erro
 	if !f.r.off(defence.CallEnd) {
 		p.live.Delete(id)
 	}
+	p.finished.Add(1)
 	p.logs.end(heard, c.brings)
 	switch {
 	case errors.Is(err, wire.ErrGone):

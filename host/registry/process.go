@@ -48,6 +48,8 @@ type process struct {
 	egress   sync.WaitGroup
 	live     sync.Map // the ID of a call under way → *egress.Call
 
+	finished atomic.Int64 // calls that have ended
+
 	calls int         // under way; its slot's lock guards it
 	idle  *time.Timer // stops it when it has been idle; its slot's lock guards it
 
@@ -73,17 +75,17 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 		l.unpace()
 	}
 	p := &process{name: name, digest: i.digest, logs: l, off: r.off, gone: make(chan struct{}), child: newChild(i, dir, r.cfg.env(), l, r.forks, r.off)}
+	if p.child.cell = r.cell(i, dir); p.child.cell != nil && !r.off(defence.Undumpable) {
+		if err := r.album.hide(i); err != nil {
+			os.RemoveAll(dir)
+			return nil, fmt.Errorf("its program cannot be hidden: %w", err)
+		}
+	}
 	pace := newPace(p.child.done, l.pace)
 	for i := range p.printf {
 		p.printf[i] = &lineWriter{logs: l, wait: pace.wait}
 	}
-	if guard != nil {
-		if p.listener, err = net.Listen("unix", filepath.Join(dir, "egress")); err != nil {
-			os.RemoveAll(dir)
-			return nil, fmt.Errorf("its egress cannot be made: %w", err)
-		}
-		p.egress.Go(func() { guard.Serve(p.listener, p.call) })
-	}
+	p.child.opened = func(dir string) error { return p.offer(dir, guard) }
 	p.client = plugin.NewClient(p.config(r.cfg))
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.StartTimeout)
 	defer cancel()
@@ -96,7 +98,26 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 		return nil, err
 	}
 	go p.clean()
+	if p.child.run != nil && !r.off(defence.CPUTime) {
+		go p.watchCPU(r.ctx, r.cfg.Limits.WithDefaults().CPU)
+	}
 	return p, nil
+}
+
+// offer makes the plugin's way to the network; none if guard is nil.
+func (p *process) offer(dir string, guard *egress.Guard) (err error) {
+	if guard == nil {
+		return nil
+	}
+	path := filepath.Join(dir, "egress")
+	if p.listener, err = net.Listen("unix", path); err == nil {
+		p.egress.Go(func() { guard.Serve(p.listener, p.call) })
+		err = os.Chmod(path, 0o666) // the folder is private, and the plugin may be another user
+	}
+	if err != nil {
+		return fmt.Errorf("its egress cannot be made: %w", err)
+	}
+	return nil
 }
 
 // messageSize is how large a message of the plugin may be.
@@ -226,6 +247,9 @@ func (p *process) clean() {
 		w.flush()
 	}
 	p.last = p.logs.finish()
+	if p.child.run != nil {
+		p.child.run.Close()
+	}
 	os.RemoveAll(p.child.dir)
 	close(p.gone)
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/internal/defence"
 )
 
@@ -74,6 +75,12 @@ type Config struct {
 	// GOMAXPROCS=1, which is faster for what plugins do, unless Env says
 	// otherwise.
 	Env []string
+
+	// Sandbox says what to do where plugins cannot run in a full cell; zero: to
+	// take the best there is. Limits bound a process in its cell; see the type
+	// for their defaults.
+	Sandbox sandbox.Mode
+	Limits  sandbox.Bounds
 
 	StartTimeout time.Duration // from the start of a process until it has described itself; zero: 10 s
 	CallTimeout  time.Duration // the most that a call may take; zero: 30 s
@@ -142,6 +149,9 @@ type Registry struct {
 	forks *forks
 	album *album
 
+	probing sync.Once
+	report  sandbox.Report // after probing
+
 	catalog  atomic.Pointer[catalog]
 	scanning sync.Mutex // held while a catalog is made
 	seen     []stamp    // what the catalog was made of; scanning guards it
@@ -174,11 +184,15 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		slots: map[slotKey]*slot{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	r.album.inexact = r.off(defence.Exact)
 	if cleaned > 0 {
 		r.log.Info("removed what hosts left that were killed", "hosts", cleaned)
 	}
 	if cfg.Dev {
 		r.log.Warn("development mode: every program in the plugin folders is run, trusted or not", "folders", cfg.Dirs)
+	}
+	if err := r.checkSandbox(); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	if err := r.scan(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())

@@ -67,7 +67,7 @@ func TestTrustedProgramIsCalled(t *testing.T) {
 
 func TestEachWorkspaceHasItsOwnProcess(t *testing.T) {
 	t.Parallel()
-	r := newBench(t).trusted("alpha", conf{})
+	r := newBench(t).loose().trusted("alpha", conf{})
 	pid := func(workspace string) string {
 		g, err := ask(t.Context(), r, workspace, "alpha", "pid", "")
 		if err != nil {

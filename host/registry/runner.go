@@ -16,11 +16,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/credhost/credhost/internal/defence"
-	"github.com/credhost/credhost/internal/wire"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/credhost/credhost/host/sandbox"
+	"github.com/credhost/credhost/internal/defence"
 )
 
 // The environment variables that tell a plugin where its sockets go. The
@@ -45,13 +46,21 @@ const drainTime = 200 * time.Millisecond
 //   - Wait ends when the process has.
 type child struct {
 	image *image
-	dir   string   // for its sockets; private
+	dir   string   // private to the process
 	env   []string // beside what go-plugin sets
 	logs  *logs
 	forks *forks
-	off   func(defence.Defence) bool // that of the registry
+	cell  *sandbox.Cell // nil: it runs in none
+
+	// opened is called with the path of the folder for sockets, before the
+	// process runs.
+	opened func(dir string) error
+
+	off func(defence.Defence) bool // that of the registry
 
 	cmd      *exec.Cmd
+	run      *sandbox.Run   // of the cell
+	sockets  string         // where this host finds the folder for sockets
 	lifeline *os.File       // the process ends when this is closed
 	pipes    sync.WaitGroup // readers of its standard output and error
 
@@ -79,13 +88,12 @@ func newChild(i *image, dir string, env []string, l *logs, f *forks, off func(de
 // sockets is replaced by ours.
 func (c *child) runner(_ hclog.Logger, cmd *exec.Cmd, theirs string) (runner.Runner, error) {
 	os.Remove(theirs)
-	c.cmd = &exec.Cmd{Path: c.image.path, Args: c.image.args, Dir: c.image.dir, Env: c.env}
-	for _, v := range cmd.Env {
-		if name, _, _ := strings.Cut(v, "="); name != socketDirEnv {
-			c.cmd.Env = append(c.cmd.Env, v)
-		}
+	env := c.environment(cmd.Env)
+	if c.cell != nil {
+		c.cell.Env = env
+		return c, nil
 	}
-	c.cmd.Env = append(c.cmd.Env, socketDirEnv+"="+c.dir, wire.LifelineEnv+"=stdin", "HOME="+c.dir, "TMPDIR="+c.dir)
+	c.cmd = &exec.Cmd{Path: c.image.path, Args: c.image.args, Dir: c.image.dir, Env: env}
 	if c.cmd.Dir == "" {
 		c.cmd.Dir = c.dir
 	}
@@ -97,6 +105,11 @@ func (c *child) Start(context.Context) (err error) {
 	c.mu.Lock()
 	c.begun = true
 	c.mu.Unlock()
+	if err := c.house(); err != nil {
+		close(c.greeted)
+		close(c.done)
+		return c.refuse(err)
+	}
 	var ours, theirs [3]*os.File
 	for i := range ours {
 		r, w, perr := os.Pipe()
@@ -114,6 +127,9 @@ func (c *child) Start(context.Context) (err error) {
 		err = c.forks.start(c.cmd, c.dir)
 	}
 	closeAll(theirs[:])
+	if c.run != nil {
+		c.run.Started()
+	}
 	if err != nil {
 		closeAll(ours[:])
 		close(c.greeted)
@@ -130,6 +146,33 @@ func (c *child) Start(context.Context) (err error) {
 	c.pipes.Go(func() { c.hear(ours[1]) })
 	c.pipes.Go(func() { c.listen(ours[2]) })
 	go c.reap(ours[1:])
+	if c.run != nil && c.sockets == "" {
+		if c.sockets = c.run.Folder(); c.sockets != "" {
+			if err := c.opened(c.sockets); err != nil {
+				c.end()
+				return c.refuse(err)
+			}
+			c.run.Go()
+		}
+	}
+	return nil
+}
+
+// house makes what the process runs in, as far as that is done before it is
+// started.
+func (c *child) house() (err error) {
+	if c.cell == nil || c.cell.SocketsAt() == c.dir {
+		c.sockets = c.dir
+		if err := c.opened(c.dir); err != nil {
+			return err
+		}
+	}
+	if c.cell == nil {
+		return nil
+	}
+	if c.cmd, c.run, err = c.cell.Command(); err != nil {
+		return fmt.Errorf("its cell cannot be made: %w", err)
+	}
 	return nil
 }
 
@@ -160,6 +203,12 @@ func (c *child) reap(pipes []*os.File) {
 	c.status = c.cmd.Wait()
 	c.process = nil
 	c.mu.Unlock()
+	if c.run != nil {
+		c.status = c.run.Status(c.status)
+		if failed := c.run.Failed(); failed != nil {
+			c.refuse(failed)
+		}
+	}
 	endProcesses(c.dir)
 	deadline := time.Now().Add(drainTime)
 	for _, p := range pipes {
@@ -203,6 +252,9 @@ func (c *child) ending() string {
 func (c *child) ID() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.run != nil && c.run.PID() != 0 {
+		return strconv.Itoa(c.run.PID())
+	}
 	return c.pid
 }
 
@@ -228,9 +280,14 @@ func (c *child) PluginToHost(network, address string) (string, string, error) {
 	if c.off(defence.OwnFolder) {
 		return network, address, nil
 	}
-	if network != "unix" || filepath.Dir(address) != c.dir {
+	dir := c.dir
+	if c.cell != nil {
+		dir = c.cell.SocketsAt()
+	}
+	if network != "unix" || filepath.Dir(address) != dir {
 		return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not in the folder that %s names", at, socketDirEnv))
 	}
+	address = filepath.Join(c.sockets, filepath.Base(address))
 	if info, err := os.Lstat(address); err != nil || info.Mode().Type() != os.ModeSocket {
 		return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not a socket", at))
 	}
@@ -252,6 +309,16 @@ func (c *child) refused() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.bad
+}
+
+// cpu returns how much processor time the process has used.
+func (c *child) cpu() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == nil || c.run == nil {
+		return 0
+	}
+	return c.run.CPU(c.process.Pid)
 }
 
 // HostToPlugin returns the address as it is: no sockets but the process's own

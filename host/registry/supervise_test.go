@@ -51,7 +51,7 @@ func TestOpenStartsNothing(t *testing.T) {
 
 func TestIdleProcessIsStopped(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t).loose()
 	b.IdleTimeout = 50 * time.Millisecond
 	r := b.trusted("alpha", conf{})
 	pid := mustAsk(t, r, "alpha", "pid", "")
@@ -69,7 +69,7 @@ func TestIdleProcessIsStopped(t *testing.T) {
 
 func TestSafeCallIsRepeated(t *testing.T) {
 	t.Parallel()
-	r := newBench(t).trusted("alpha", conf{})
+	r := newBench(t).loose().trusted("alpha", conf{})
 	if err := askTest(t.Context(), r, "acme", "alpha", "die-once", filepath.Join(t.TempDir(), "once")); err != nil {
 		t.Errorf("a test whose process dies once: %v", err)
 	}
@@ -102,7 +102,7 @@ func service(t *testing.T) (url string, hits *atomic.Int64, guard *egress.Guard)
 func TestCallThatReachedAServiceIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	url, hits, guard := service(t)
-	b := newBench(t)
+	b := newBench(t).loose() // the plugin keeps in a file that it died
 	b.Guard = guard
 	r := b.trusted("alpha", conf{})
 	ctx := egress.WithPolicy(t.Context(), egress.Policy{Origins: []string{sdk.Origin(url)}})
@@ -204,7 +204,7 @@ func TestBackOffAndQuarantine(t *testing.T) {
 
 func TestNewVersionDrainsAndSwaps(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t).loose()
 	r := b.trusted("alpha", conf{Version: "1"})
 	hold := filepath.Join(t.TempDir(), "hold")
 	if err := os.WriteFile(hold, nil, 0o600); err != nil {
@@ -247,7 +247,7 @@ func TestNewVersionDrainsAndSwaps(t *testing.T) {
 // A call that waited while a new version was trusted is for the new version.
 func TestQueuedCallMeetsTheNewVersion(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t).loose()
 	b.MaxCalls = 1
 	r := b.trusted("alpha", conf{Version: "1"})
 	hold := filepath.Join(t.TempDir(), "hold")
@@ -336,7 +336,7 @@ func TestDevelopment(t *testing.T) {
 
 func TestCallsAreBounded(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t).loose()
 	b.MaxCalls, b.MaxQueue = 2, 1
 	r := b.trusted("alpha", conf{})
 	hold := filepath.Join(t.TempDir(), "hold")
@@ -373,7 +373,7 @@ func TestCallsAreBounded(t *testing.T) {
 
 func TestCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	r := newBench(t).trusted("alpha", conf{})
+	r := newBench(t).loose().trusted("alpha", conf{})
 	pid := mustAsk(t, r, "alpha", "pid", "")
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
@@ -397,7 +397,7 @@ func TestFickleProgramIsRefused(t *testing.T) {
 
 func TestCloseEndsCallsThatHang(t *testing.T) {
 	t.Parallel()
-	r := newBench(t).trusted("alpha", conf{})
+	r := newBench(t).loose().trusted("alpha", conf{})
 	pid := mustAsk(t, r, "alpha", "pid", "")
 	hung := make(chan error)
 	go func() {
@@ -426,7 +426,7 @@ func TestCloseEndsCallsThatHang(t *testing.T) {
 
 func TestManyCallsDieWithOneProcess(t *testing.T) {
 	t.Parallel()
-	r := newBench(t).trusted("alpha", conf{})
+	r := newBench(t).loose().trusted("alpha", conf{})
 	first := mustAsk(t, r, "alpha", "pid", "")
 	var calls sync.WaitGroup
 	once := filepath.Join(t.TempDir(), "once")

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package sandbox
+
+import "golang.org/x/sys/unix"
+
+const nativeAudit uint32 = unix.AUDIT_ARCH_AARCH64
+
+// allowedNative are calls that other processors have under other names.
+var allowedNative = []uintptr{unix.SYS_FSTATAT}
