@@ -28,6 +28,8 @@ type live struct {
 	in     sdk.Input  // for it
 
 	tls egress.TLS // for where it goes
+
+	attached
 }
 
 // good reports whether l can be used now.

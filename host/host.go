@@ -124,6 +124,7 @@ type Host struct {
 	out      http.RoundTripper // guard
 	log      *slog.Logger
 	now      func() time.Time
+	lax      lax // what tests have switched off
 	chance   func(below time.Duration) time.Duration
 	wait     func(context.Context, time.Duration) error // sleep
 
@@ -158,6 +159,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h := newHost(cfg)
+	h.lax = laxIn(ctx)
 	_, since, err := h.store.Changes(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("host: reading the store: %w", err)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -69,6 +70,12 @@ func (e *entry) sign(ctx context.Context, l *live, r *http.Request) error {
 	s, err := l.signer.Sign(ctx, l.in, l.Grant, parts)
 	if err != nil {
 		return err
+	}
+	if !e.w.h.lax.folded {
+		own := slices.Collect(maps.Keys(s.Header))
+		for name := range r.Header {
+			replaceAlike(r.Header, name, own)
+		}
 	}
 	for name, values := range s.Header {
 		r.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)

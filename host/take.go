@@ -117,6 +117,7 @@ func (c *credential) live() *live {
 	if len(g.Origins) > 0 {
 		l.origins = g.Origins
 	}
+	l.attached = attachedOf(l.Grant)
 	if life := g.Expiry.Sub(g.Obtained); !g.Expiry.IsZero() && life > 0 {
 		l.renewAt = g.Obtained.Add(life*3/4 - c.w.h.chance(life/20+1))
 		l.until = g.Expiry.Add(-min(10*time.Second, life/10))

@@ -17,20 +17,30 @@ import (
 // grant when it must, repeats a request once whose grant was refused, and
 // refuses every address that the credential is not for, redirects included.
 // Its answers carry the request as the caller made it, without what was
-// attached. It may be kept, copied and given a Timeout or a Jar.
+// attached, and its headers do not repeat it; what a service says of it in a
+// body is the service's. The client may be kept, copied and given a Timeout or a
+// Jar. What a request may carry besides is said in headers.go.
 func (w *Workspace) Client(id string) *http.Client {
 	return &http.Client{Transport: transport{w, id}}
 }
 
 // Authenticate puts the credential on r, which the caller then sends itself.
 // That hands the grant to the caller: prefer [Workspace.Client] where it will
-// do. It refuses addresses that the credential is not for. The caller must not
-// follow redirects with r's headers, and should call [Workspace.Refused] when
-// the service does not take the grant.
+// do. It refuses addresses that the credential is not for, and requests that
+// are not what they seem to be; of r's headers it drops those that belong to
+// the connection. The caller must not follow redirects with r's headers, and
+// should call [Workspace.Refused] when the service does not take the grant.
 func (w *Workspace) Authenticate(ctx context.Context, id string, r *http.Request) error {
+	untidy, err := w.h.check(r)
+	if err != nil {
+		return err
+	}
 	e, l, err := w.grantFor(ctx, id, r)
 	if err != nil {
 		return err
+	}
+	if untidy {
+		w.h.tidy(l, r)
 	}
 	return e.attach(ctx, l, r)
 }
@@ -58,6 +68,10 @@ var _ http.RoundTripper = transport{}
 
 // RoundTrip implements [http.RoundTripper].
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, err := t.w.h.check(r); err != nil {
+		closeBody(r)
+		return nil, err
+	}
 	e, l, err := t.w.grantFor(r.Context(), t.id, r)
 	if err != nil {
 		closeBody(r)
@@ -86,7 +100,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // send sends r with what l carries.
 func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.Response, error) {
-	out := r.Clone(quiet{r.Context()})
+	out := r.Clone(t.w.h.quiet(r.Context()))
 	var err error
 	if out.Body, err = body.open(r); err != nil {
 		return nil, err
@@ -95,6 +109,7 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.R
 	if body.held != nil {
 		out.ContentLength = int64(len(body.held))
 	}
+	t.w.h.tidy(l, out)
 	if err := e.attach(r.Context(), l, out); err != nil {
 		closeBody(out)
 		return nil, err
@@ -103,8 +118,7 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.R
 	if err != nil {
 		return nil, err
 	}
-	resp.Request = r
-	keepCookies(resp, l)
+	t.w.h.keepBack(resp, r, l)
 	return resp, nil
 }
 
@@ -157,36 +171,12 @@ func where(origin string) string {
 
 // attach puts l on r, and signs r if l says so.
 func (e *entry) attach(ctx context.Context, l *live, r *http.Request) error {
-	l.Apply(r)
+	l.put(r)
 	if l.Sign == 0 {
 		return nil
 	}
 	return e.sign(ctx, l, r)
 }
-
-// keepCookies keeps from the caller the cookies that the grant carries.
-func keepCookies(resp *http.Response, l *live) {
-	own := l.Header["Cookie"]
-	if own == nil || resp.Header["Set-Cookie"] == nil {
-		return
-	}
-	mine := map[string]bool{}
-	for pair := range strings.SplitSeq(strings.Join(own, ";"), ";") {
-		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		mine[name] = true
-	}
-	resp.Header["Set-Cookie"] = slices.DeleteFunc(resp.Header["Set-Cookie"], func(c string) bool {
-		name, _, _ := strings.Cut(c, "=")
-		return mine[strings.TrimSpace(name)]
-	})
-}
-
-// quiet is a context without its values: a caller's httptrace must not see
-// what is attached.
-type quiet struct{ context.Context }
-
-// Value returns nil.
-func (quiet) Value(any) any { return nil }
 
 func closeBody(r *http.Request) {
 	if r.Body != nil {

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// quiet returns ctx without its values: a caller's httptrace must not see what
+// is attached.
+func (h *Host) quiet(ctx context.Context) context.Context {
+	if h.lax.untraced {
+		return ctx
+	}
+	return quiet{ctx}
+}
+
+type quiet struct{ context.Context }
+
+// Value returns nil.
+func (quiet) Value(any) any { return nil }
+
+// keepBack takes from an answer what was attached to its request, and is not
+// the caller's to see. It leaves the body alone.
+func (h *Host) keepBack(resp *http.Response, r *http.Request, l *live) {
+	if !h.lax.returned {
+		resp.Request = r
+	}
+	if !h.lax.ownCookie {
+		keepCookies(resp, l)
+	}
+	if !h.lax.unechoed {
+		l.unecho(resp)
+	}
+}
+
+// keepCookies keeps from the caller the cookies that the grant carries.
+func keepCookies(resp *http.Response, l *live) {
+	own := l.Header["Cookie"]
+	if own == nil || resp.Header["Set-Cookie"] == nil {
+		return
+	}
+	mine := map[string]bool{}
+	for pair := range strings.SplitSeq(strings.Join(own, ";"), ";") {
+		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		mine[name] = true
+	}
+	resp.Header["Set-Cookie"] = slices.DeleteFunc(resp.Header["Set-Cookie"], func(c string) bool {
+		name, _, _ := strings.Cut(c, "=")
+		return mine[strings.TrimSpace(name)]
+	})
+}
+
+// minEcho is the least number of bytes of a secret that is looked for in the
+// headers of answers. What is shorter stands there by chance, too.
+const minEcho = 8
+
+// echoesOf returns the texts by which a service would give a grant away: each
+// secret that is attached, as it is and as a URL has it.
+func echoesOf(g sdk.Grant) (all []string) {
+	add := func(secret string) {
+		if len(secret) < minEcho {
+			return
+		}
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			if !slices.Contains(all, form) {
+				all = append(all, form)
+			}
+		}
+	}
+	for name, values := range g.Header {
+		for _, v := range values {
+			if name == "Cookie" {
+				for pair := range strings.SplitSeq(v, ";") {
+					_, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+					add(value)
+				}
+				continue
+			}
+			add(v)
+			scheme, rest, _ := strings.Cut(v, " ")
+			add(rest)
+			if pair, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "Basic") {
+				_, password, _ := strings.Cut(string(pair), ":")
+				add(password)
+			}
+		}
+	}
+	for _, values := range g.Query {
+		for _, v := range values {
+			add(v)
+		}
+	}
+	for _, v := range g.Path {
+		add(v)
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may hold another
+	return all
+}
+
+// unecho takes out of an answer's status and headers what a service repeats
+// there of the grant: most redirect to an address with the same query, some
+// quote the token that they do not take.
+func (l *live) unecho(resp *http.Response) {
+	if l.repeats(resp.Status) {
+		resp.Status = strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode)
+	}
+	for name, values := range resp.Header {
+		for i, v := range values {
+			if !l.repeats(v) {
+				continue
+			}
+			if name == "Location" || name == "Content-Location" {
+				v = l.detach(v)
+			}
+			for _, echo := range l.echoes {
+				v = strings.ReplaceAll(v, echo, "[secret]")
+			}
+			values[i] = v
+		}
+	}
+}
+
+func (l *live) repeats(text string) bool {
+	for _, echo := range l.echoes {
+		if strings.Contains(text, echo) {
+			return true
+		}
+	}
+	return false
+}
+
+// detach returns a URL without what l would attach to it again.
+func (l *live) detach(rawURL string) string {
+	before, query, found := strings.Cut(rawURL, "?")
+	for name, part := range l.Path {
+		before = strings.ReplaceAll(before, url.PathEscape(part), "{"+name+"}")
+	}
+	if !found {
+		return before
+	}
+	query, fragment, _ := strings.Cut(query, "#")
+	var kept []string
+	for pair := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err != nil || !l.Query.Has(plain) {
+			kept = append(kept, pair)
+		}
+	}
+	if len(kept) > 0 {
+		before += "?" + strings.Join(kept, "&")
+	}
+	if fragment != "" {
+		before += "#" + fragment
+	}
+	return before
+}
