@@ -74,6 +74,7 @@ func (p *program) examine(ctx context.Context) examination {
 	p.examineData(&e)
 	fine := p.examineKey(ctx, &e)
 	fine = p.examineStore(ctx, &e) && fine
+	p.examineLock(&e)
 	u := typesOnly
 	if fine {
 		u = existing
@@ -119,6 +120,22 @@ func (p *program) examineData(e *examination) {
 		e.add("warning", "data", fmt.Sprintf("%s can be listed by others (%04o)", p.data, info.Mode().Perm()), "chmod 700 "+p.data)
 	default:
 		e.add("ok", "data", p.data, "")
+	}
+}
+
+// examineLock looks at who may change what is trusted. What everybody may
+// change no host uses.
+func (p *program) examineLock(e *examination) {
+	info, err := os.Stat(p.lock)
+	switch {
+	case os.IsNotExist(err):
+		e.add("ok", "lock", p.lock+" is not there yet: no plugin is trusted", "")
+	case err != nil:
+		e.add("broken", "lock", err.Error(), "choose another file with --lock")
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o020 != 0:
+		e.add("warning", "lock", fmt.Sprintf("%s can be changed by its group (%04o): who is in it decides what is run", p.lock, info.Mode().Perm()), "chmod g-w "+p.lock)
+	default:
+		e.add("ok", "lock", p.lock, "")
 	}
 }
 
@@ -195,8 +212,13 @@ func (p *program) examinePlugins(ctx context.Context, e *examination, r *registr
 		}
 		switch one.State {
 		case registry.Trusted, registry.Development:
-			if _, err := r.Inspect(ctx, one.Name); err != nil {
+			offer, err := r.Inspect(ctx, one.Name)
+			if err != nil {
 				e.add("broken", name, err.Error(), "")
+				continue
+			}
+			if one.State == registry.Trusted && !offer.Trusted {
+				e.add("broken", name, "what it reads from the system has changed since it was trusted", "look why, and trust it again: credhost plugin trust "+one.Name)
 				continue
 			}
 			e.add(state(one.Fault == "", "ok", "warning"), name, detail+", "+short(one.Digest), "")

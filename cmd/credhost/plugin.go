@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhost/credhost/host/registry"
-	"github.com/credhost/credhost/sdk"
 )
 
 // A programView is what "plugin list --json" prints of a plugin program.
@@ -22,6 +21,8 @@ type programView struct {
 	Fault    string         `json:"fault,omitempty"`
 	Types    []string       `json:"types"`
 	Version  string         `json:"version,omitempty"`
+	SignedBy string         `json:"signedBy,omitempty"` // the ID of the key that is trusted
+	Key      string         `json:"key,omitempty"`
 	Digest   string         `json:"digest,omitempty"`
 	Path     string         `json:"path,omitempty"`
 	Running  int            `json:"running"`
@@ -30,7 +31,7 @@ type programView struct {
 
 func viewOf(r registry.Program) programView {
 	v := programView{Name: r.Name, State: r.State, Fault: r.Fault, Types: []string{}, Version: r.Version, Digest: r.Digest,
-		Path: r.Path, Running: r.Running, Restarts: r.Restarts}
+		SignedBy: keyID(r.Key), Key: r.Key, Path: r.Path, Running: r.Running, Restarts: r.Restarts}
 	for _, t := range r.Types {
 		v.Types = append(v.Types, t.Schema.Name)
 	}
@@ -77,9 +78,9 @@ func printPrograms(w io.Writer, views []programView) {
 	if len(views) == 0 {
 		return
 	}
-	row(w, "PLUGIN", "STATE", "TYPES", "VERSION", "DIGEST", "PATH")
+	row(w, "PLUGIN", "STATE", "TYPES", "VERSION", "SIGNED BY", "DIGEST", "PATH")
 	for _, v := range views {
-		row(w, v.Name, string(v.State), strings.Join(v.Types, " "), v.Version, short(v.Digest), v.Path)
+		row(w, v.Name, string(v.State), strings.Join(v.Types, " "), v.Version, v.SignedBy, short(v.Digest), v.Path)
 	}
 	fmt.Fprintln(w)
 	for _, v := range views {
@@ -87,6 +88,12 @@ func printPrograms(w io.Writer, views []programView) {
 			fmt.Fprintf(w, "%s is %s: %s\n", v.Name, v.State, visible(v.Fault))
 		}
 	}
+}
+
+// keyID returns the ID of a public key, or "".
+func keyID(line string) string {
+	k, _ := registry.ParseKey(line)
+	return k.ID()
 }
 
 // short returns the beginning of a digest.
@@ -99,29 +106,57 @@ func short(digest string) string {
 
 func (p *program) pluginTrustCommand() *cobra.Command {
 	var yes bool
+	var key string
 	c := &cobra.Command{
 		Use:   "trust NAME",
 		Short: "trust a plugin, after a look at what it asks for",
 		Long: `Trust a plugin: pin the program's bytes and what it says of itself in the lock
 file, so that no other program takes its place unseen. It is started once, with
 nothing within its reach, to show which types it serves and where it wants to
-send secrets.`,
+send secrets. If it is trusted already in another version, what differs is shown.
+
+With --key it must be signed by that key, its author's (minisign), which is
+trusted from then on: a later version that the key signed, and that asks for
+nothing new, is used without asking.`,
 		Args: arguments("a NAME", 1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
+			signer, err := p.readKey(key)
+			if err != nil {
+				return err
+			}
 			o, err := p.open(c.Context(), typesOnly)
 			if err != nil {
 				return err
 			}
 			defer o.Close()
-			return p.trust(c.Context(), o.host.Registry(), args[0], yes)
+			return p.trust(c.Context(), o.host.Registry(), args[0], signer, yes)
 		},
 	}
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "ask nothing")
+	c.Flags().StringVar(&key, "key", "", "the author's public `key`: a file (minisign.pub), or its line that begins with RW")
 	return c
 }
 
-func (p *program) trust(ctx context.Context, r *registry.Registry, name string, yes bool) error {
-	offer, err := r.Inspect(ctx, name)
+// readKey reads the value of --key: a key, or the name of a file with one.
+func (p *program) readKey(value string) (registry.Key, error) {
+	if value == "" {
+		return registry.Key{}, nil
+	}
+	key, err := registry.ParseKey(value)
+	if err == nil {
+		return key, nil
+	}
+	if text, ferr := new(answering).read(p, value); ferr == nil {
+		key, err = registry.ParseKey(string(text))
+	}
+	if err != nil {
+		return registry.Key{}, &failure{code: codeUsage, text: fmt.Sprintf("--key %q: %v", value, err)}
+	}
+	return key, nil
+}
+
+func (p *program) trust(ctx context.Context, r *registry.Registry, name string, key registry.Key, yes bool) error {
+	offer, err := r.InspectSigned(ctx, name, key)
 	if err != nil {
 		return setup(err, "")
 	}
@@ -159,49 +194,6 @@ func (p *program) confirmTrust(ctx context.Context, name string) error {
 		err = &failure{code: codeDeclined, text: name + " is not trusted"}
 	}
 	return err
-}
-
-// printOffer prints what a person decides on.
-func printOffer(w io.Writer, o registry.Offer) {
-	row(w, "plugin", strings.TrimSpace(o.Name+" "+o.Version))
-	row(w, "program", o.Path)
-	row(w, "digest", o.Digest)
-	if len(o.Reads) > 0 {
-		row(w, "loads", strings.Join(o.Reads, " "))
-	}
-	for _, t := range o.Types {
-		s := t.Schema
-		row(w)
-		row(w, "type", fmt.Sprintf("%s (%s)", s.Name, s.Title))
-		answers := s.AnswerOrigins
-		if answers == nil {
-			answers = s.Origins
-		}
-		row(w, "  answers go to", destinations(answers))
-		row(w, "  grants go to", destinations(s.Origins))
-		if t.Can.Connect && s.NoPKCE {
-			row(w, "  without PKCE", "a code that is stolen on its way can be used by the thief")
-		}
-	}
-	for _, f := range o.Faults { // of which each may be a list
-		row(w, "refused", strings.ReplaceAll(f, "; ", "\n\t"))
-	}
-	row(w)
-}
-
-// destinations says where secrets go, for people.
-func destinations(templates []string) string {
-	if len(templates) == 0 {
-		return "nowhere"
-	}
-	text := make([]string, len(templates))
-	for i, t := range templates {
-		text[i] = t
-		if names := sdk.TemplateFields(t); len(names) == 1 && t == "{"+names[0]+"}" {
-			text[i] = "the address that is answered for " + names[0]
-		}
-	}
-	return strings.Join(text, ", ")
 }
 
 func (p *program) pluginDistrustCommand() *cobra.Command {

@@ -52,6 +52,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"json":    checkJSON,
 	"setjson": setJSON,
 	"await":   await,
+	"sign":    sign,
 }
 
 // setup prepares a script.
@@ -78,6 +79,12 @@ func (f fixture) setup(e *testscript.Env) error {
 	}
 	e.Setenv("SCHEMAS", published)
 	e.Setenv("PAGE", filepath.Join(e.WorkDir, "page.html"))
+	e.Setenv("FOUNDING", f.founding)
+	private, err := newAuthor()
+	if err != nil {
+		return err
+	}
+	e.Values[author{}] = private
 	e.Values[services{}] = map[string]standin.Service{}
 	t := e.T()
 	e.Defer(func() {

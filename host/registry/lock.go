@@ -33,7 +33,7 @@ type pinned struct {
 	Release string   `json:"release,omitempty"` // what the program calls its version, for people
 	Key     string   `json:"key,omitempty"`     // by which its author signs; it never goes back to none
 	Types   []string `json:"types"`             // the types that are this program's, and nobody else's
-	Asks    terms    `json:"asks,omitempty"`    // what it was trusted with, type by type
+	Asks    Terms    `json:"asks,omitempty"`    // what it was trusted with, type by type
 	Origins []string `json:"origins,omitempty"` // of version 1: where its types' secrets may go
 
 	// Platforms are the pins, by operating system and architecture: machines

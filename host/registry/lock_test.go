@@ -21,7 +21,7 @@ func sampleLock(t testing.TB) string {
 	key := "RWQVQ/gTZ2H6UlcnuIQGttGm+nTvzodsFJStMIRzT6/GpO+wPRnkgm6A"
 	l := &lockFile{Version: lockVersion, Programs: map[string]*pinned{
 		"alpha": {Release: "1.0", Key: key, Types: []string{"acme", "acmeTwo"},
-			Asks: terms{"acme": {Answers: []string{"https://a.example"}, Grants: []string{"{url=https://b.example}"}, Abilities: []string{"test"}, Loosened: []string{"noPkce"}, Secrets: []string{"key"}}},
+			Asks: Terms{"acme": {Answers: []string{"https://a.example"}, Grants: []string{"{url=https://b.example}"}, Abilities: []string{"test"}, Loosened: []string{"noPkce"}, Secrets: []string{"key"}}},
 			Platforms: map[string]pin{
 				"linux/amd64": {Program: sum, Description: sum, Signed: 1795000000, Interpreter: &read{Path: "/usr/bin/python3", Digest: sum},
 					Reads: []read{{Path: "/lib/a.so", Digest: sum}, {Path: "/usr/lib/python3", Folder: true, Digest: sum}}},
@@ -185,7 +185,7 @@ func FuzzLockFile(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s was written as %s: %v", data, text, err)
 		}
-		if diff := cmp.Diff(lock, again, cmp.AllowUnexported(typeTerms{})); diff != "" {
+		if diff := cmp.Diff(lock, again, cmp.AllowUnexported(TypeTerms{})); diff != "" {
 			t.Fatalf("%s was written as %s:\n%s", data, text, diff)
 		}
 	})

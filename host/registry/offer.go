@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/internal/wire"
 )
 
@@ -30,6 +31,11 @@ type Offer struct {
 	Signed *time.Time `json:"signed,omitempty"`
 	Older  bool       `json:"older,omitempty"` // it was signed before what is trusted
 
+	// Asks is what its types ask for, and Confined what it runs in on this
+	// machine: what the host holds it to.
+	Asks     Terms       `json:"asks"`
+	Confined Confinement `json:"confined"`
+
 	// Changes is how what it asks for differs from what was trusted of a program
 	// of this name. What it asks for anew is what a decision is about.
 	Changes []Change `json:"changes,omitempty"`
@@ -44,6 +50,21 @@ type Offer struct {
 	interpreter *read
 	reads       []read
 	files       []stamp
+}
+
+// A Confinement is what programs run in on a machine.
+type Confinement struct {
+	Level   sandbox.Level `json:"level"`
+	Memory  int64         `json:"memory"` // bytes
+	Files   int           `json:"files"`  // open at once
+	Threads int           `json:"threads"`
+	CPU     float64       `json:"cpu"` // seconds, without finishing a call
+}
+
+// confinement returns what programs run in here.
+func (r *Registry) confinement() Confinement {
+	b := r.cfg.Limits.WithDefaults()
+	return Confinement{Level: r.Sandbox().Level, Memory: b.Memory, Files: b.Files, Threads: b.Threads, CPU: b.CPU.Seconds()}
 }
 
 // Inspect starts a program, which need not be trusted, asks it what it is, and
@@ -78,6 +99,7 @@ func (r *Registry) InspectSigned(ctx context.Context, name string, key Key) (Off
 		return Offer{}, fmt.Errorf("plugin %s (%s): %w", name, f.path, err)
 	}
 	o.claim(lock)
+	o.Asks, o.Confined = termsOf(o.Types), r.confinement()
 	o.Changes = lock.changesOf(o)
 	p, at := lock.Programs[name], pin{}
 	if p != nil {

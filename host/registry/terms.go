@@ -13,29 +13,34 @@ import (
 
 // Terms are what a program's types ask for, by the types' names: what a person
 // decides on, and what the host holds the program to.
-type terms map[string]typeTerms
+//
+// Origins are templates as in [sdk.Schema.Expand]. Where one has an answer that
+// the schema suggests, or decides, the suggestions follow its name, as in
+// "{baseUrl=https://api.example.com}": a schema that suggests another address
+// asks for another one.
+type Terms map[string]TypeTerms
 
-// A typeTerms is what one type asks for. All lists are sorted.
-type typeTerms struct {
-	Answers   []string `json:"answers"`             // where the answers may go: see askedOrigins
+// TypeTerms are what one type asks for. All lists are sorted.
+type TypeTerms struct {
+	Answers   []string `json:"answers"`             // where the answers may go
 	Grants    []string `json:"grants"`              // where a grant may go
 	Abilities []string `json:"abilities,omitempty"` // what it can do besides Grant
-	Loosened  []string `json:"loosened,omitempty"`  // the checks that it has the host leave out: see loosened
+	Loosened  []string `json:"loosened,omitempty"`  // the checks that it has the host leave out, as its schema names them
 	Secrets   []string `json:"secrets,omitempty"`   // the fields that are never shown
 
 	shown []string // the fields that are
 }
 
 // termsOf returns what types ask for.
-func termsOf(types []Type) terms {
-	all := terms{}
+func termsOf(types []Type) Terms {
+	all := Terms{}
 	for _, t := range types {
 		s := t.Schema
 		answers := s.AnswerOrigins
 		if answers == nil {
 			answers = s.Origins
 		}
-		tt := typeTerms{
+		tt := TypeTerms{
 			Answers: askedOrigins(s, answers), Grants: askedOrigins(s, s.Origins),
 			Abilities: abilityNames(t.Can), Loosened: loosened(t),
 		}
@@ -52,10 +57,7 @@ func termsOf(types []Type) terms {
 	return all
 }
 
-// askedOrigins returns the templates of a schema's origins. Where a template has
-// an answer that the schema suggests, or decides, the suggestions follow its
-// name: "{baseUrl=https://api.example.com}". A schema that suggests another
-// address asks for another one.
+// askedOrigins returns the templates of a schema's origins, with suggestions.
 func askedOrigins(s sdk.Schema, templates []string) []string {
 	all := []string{}
 	for _, t := range templates {
@@ -155,7 +157,7 @@ func differ(of, typ string, old, now []string) (Change, bool) {
 }
 
 // changesTo returns how other terms differ from t.
-func (t terms) changesTo(now terms) []Change {
+func (t Terms) changesTo(now Terms) []Change {
 	var all []Change
 	add := func(of, typ string, old, now []string) {
 		if c, differs := differ(of, typ, old, now); differs {
