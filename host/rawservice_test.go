@@ -32,6 +32,7 @@ type rawService struct {
 	answer string // to every request
 
 	mu   sync.Mutex
+	busy int      // connections on which something has come
 	came [][]byte // by connection, all of it
 	all  sync.WaitGroup
 }
@@ -63,26 +64,43 @@ func (s *rawService) serve(conn net.Conn) {
 	conn.SetDeadline(time.Now().Add(5 * time.Second))
 	var seen bytes.Buffer
 	br := bufio.NewReader(io.TeeReader(conn, &seen))
+	if _, err := br.Peek(1); err != nil {
+		return // it was only opened
+	}
+	s.mu.Lock()
+	s.busy++
+	s.mu.Unlock()
 	r, err := http.ReadRequest(br)
 	if err == nil {
 		io.Copy(io.Discard, r.Body)
 	}
-	if seen.Len() > 0 {
-		io.WriteString(conn, s.answer)
-		conn.(*net.TCPConn).CloseWrite()
-		conn.SetDeadline(time.Now().Add(time.Second))
-		io.Copy(io.Discard, br) // until the client hangs up
-	}
+	io.WriteString(conn, s.answer)
+	conn.(*net.TCPConn).CloseWrite()
+	conn.SetDeadline(time.Now().Add(time.Second))
+	io.Copy(io.Discard, br) // until the client hangs up
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if seen.Len() > 0 {
-		s.came = append(s.came, seen.Bytes())
+	s.busy--
+	s.came = append(s.came, seen.Bytes())
+}
+
+// settle is take, once no connection is busy any more.
+func (s *rawService) settle(n int) [][]byte {
+	came := s.take(n)
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+		s.mu.Lock()
+		busy := s.busy
+		s.mu.Unlock()
+		if busy == 0 {
+			break
+		}
 	}
+	return append(came, s.take(0)...)
 }
 
 // take returns what has come, by connection, once at least n have ended.
 func (s *rawService) take(n int) [][]byte {
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Microsecond) {
 		s.mu.Lock()
 		if len(s.came) >= n || time.Now().After(end) {
 			came := s.came
@@ -99,7 +117,7 @@ func (s *rawService) take(n int) [][]byte {
 func wellFormed(raw []byte, cookie bool) error {
 	head, rest, ok := strings.Cut(string(raw), "\r\n\r\n")
 	if !ok {
-		return errors.New("the head has no end")
+		return fmt.Errorf("the head has no end: %w", errCutOff)
 	}
 	lines := strings.Split(head, "\r\n")
 	first := strings.Split(lines[0], " ")
@@ -155,6 +173,10 @@ func strictHeader(lines []string) (map[string][]string, error) {
 	return h, nil
 }
 
+// errCutOff says that a request ended early, as one does whose body has fewer
+// bytes than its caller says.
+var errCutOff = errors.New("the request ends early")
+
 // framed says why rest is not the body that h announces, and nothing more.
 func framed(h map[string][]string, rest string) error {
 	length, encoding := h["content-length"], h["transfer-encoding"]
@@ -164,7 +186,11 @@ func framed(h map[string][]string, rest string) error {
 	case len(encoding) == 1:
 		return chunked(encoding[0], rest)
 	case len(length) == 1:
-		if n, err := strconv.Atoi(length[0]); err != nil || n != len(rest) {
+		n, err := strconv.ParseInt(length[0], 10, 64)
+		if err == nil && n > int64(len(rest)) {
+			return errCutOff
+		}
+		if err != nil || n != int64(len(rest)) {
 			return fmt.Errorf("the length is %q, and %d bytes came", length[0], len(rest))
 		}
 	case rest != "":
@@ -178,7 +204,10 @@ func chunked(encoding, rest string) error {
 		return fmt.Errorf("the encoding is %q", encoding)
 	}
 	for {
-		size, after, _ := strings.Cut(rest, "\r\n")
+		size, after, whole := strings.Cut(rest, "\r\n")
+		if !whole {
+			return errCutOff
+		}
 		n, err := strconv.ParseInt(size, 16, 32)
 		switch {
 		case err != nil || int(n)+2 > len(after) || after[n:n+2] != "\r\n":
