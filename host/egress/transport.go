@@ -71,6 +71,13 @@ func (g *Guard) prepare(r *http.Request, origin string, t TLS) (*http.Transport,
 	if !g.off(defence.SentOnce) {
 		out.Header = sentOnce(r.Header)
 	}
+	if scheme, host, _ := strings.Cut(origin, "://"); host != r.URL.Host || scheme != r.URL.Scheme {
+		// What is dialled is what was checked, to the letter. The service sees the
+		// host as the caller has written it.
+		u := *r.URL
+		u.Scheme, u.Host = scheme, host
+		out.URL, out.Host = &u, hostOf(r)
+	}
 	guarded, routed := g.guarded, g.routed
 	to, ok := g.routes[origin]
 	scheme := r.URL.Scheme
@@ -85,12 +92,17 @@ func (g *Guard) prepare(r *http.Request, origin string, t TLS) (*http.Transport,
 		return guarded, out
 	}
 	if to.base != nil {
-		out.URL, out.Host = to.rewrite(r.URL), r.Host
-		if out.Host == "" {
-			out.Host = r.URL.Host
-		}
+		out.URL, out.Host = to.rewrite(r.URL), hostOf(r)
 	}
 	return routed, out
+}
+
+// hostOf returns the host that r is for, in its own spelling.
+func hostOf(r *http.Request) string {
+	if r.Host != "" {
+		return r.Host
+	}
+	return r.URL.Host
 }
 
 // sentOnce returns h in a form that keeps net/http from repeating the request.
