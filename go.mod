@@ -6,6 +6,7 @@ go 1.26.0
 ignore (
 	./internal/formtest/node/node_modules
 	./internal/realoauth/node/node_modules
+	./examples/node/node_modules
 )
 
 require (

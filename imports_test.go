@@ -62,7 +62,9 @@ var importRules = []struct{ pkg, own, others string }{
 	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/apikey", "sdk sdk/serve", ""},
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
+	{"examples/node", "", ""},
 	{"examples/oidc", "sdk sdk/oauth sdk/serve", ""},
+	{"examples/python", "", ""},
 	{"examples/webform", "sdk host host/form host/sealer host/memstore", ""},
 	{"cmd/credhost", "sdk host host/... internal/standin", "cobra x/term"},
 }

@@ -15,7 +15,10 @@
 // of the plugin there, whatever its origin, so a plugin with fixed addresses
 // needs no change; nothing reaches a network.
 //
-// All tests run twice: in process, with a new plugin for every call, and over
+// A plugin in another language is tested in the same way, as the program that it
+// is: set Suite.Program in the place of New.
+//
+// All tests of a plugin in Go run twice: in process, with a new plugin for every call, and over
 // the connection that a host uses, with one plugin for all. They ask what a
 // person would meet: does a wrong secret say so, does a service that is down,
 // does the credential go where the schema says and nowhere else, does a secret
@@ -33,11 +36,20 @@ import (
 	"github.com/credhost/credhost/sdk"
 )
 
-// A Suite says what to test. New and Answers are required, and Service is if
-// the plugin reaches one. Leave the rest out until a test asks for it.
+// A Suite says what to test. New or Program, and Answers, are required, and
+// Service is if the plugin reaches one. Leave the rest out until a test asks
+// for it.
 type Suite struct {
 	// New returns the plugin. It is called often: a plugin keeps nothing.
 	New func() sdk.Plugin
+
+	// Program is the command line of a plugin program, in whatever language,
+	// to be tested in the place of New. It is started as a host starts it, with
+	// nothing in its environment but what docs/protocol.md names; and whether
+	// it starts and ends as that page demands is tested, too. Type is which of
+	// its types is meant; empty: it has one.
+	Program []string
+	Type    string
 
 	// Service stands in for the service. It must refuse secrets that it does
 	// not know, and be safe for concurrent use. A request's Host says which
@@ -99,16 +111,24 @@ func Run(t *testing.T, s Suite) {
 // run is Run, for tests that may be watched.
 func run(t tb, s Suite) {
 	t.Helper()
-	if s.New == nil || len(s.Answers) == 0 {
-		t.Fatalf("Suite: set New, and at least one set of Answers")
+	if (s.New == nil) == (len(s.Program) == 0) || len(s.Answers) == 0 {
+		t.Fatalf("Suite: set New or Program, and at least one set of Answers")
 	}
 	if s.Patience == 0 {
 		s.Patience = 5 * time.Second
+	}
+	if len(s.Program) > 0 {
+		s.New = s.described(t)
+		t.Run("Program", s.checkProgram)
 	}
 	defer installTransport()()
 	t.Run("Schema", s.checkSchema)
 	if t.Failed() {
 		return // nothing else can be relied on
+	}
+	if len(s.Program) > 0 {
+		t.Run("AsAProcess", func(t tb) { s.over(t, newAsAProcess) })
+		return
 	}
 	t.Run("InProcess", func(t tb) { s.over(t, newInProcess) })
 	t.Run("OverTheWire", func(t tb) { s.over(t, newOverTheWire) })
