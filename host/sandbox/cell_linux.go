@@ -6,6 +6,7 @@ package sandbox
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"slices"
@@ -59,6 +60,7 @@ func (c *Cell) SocketsAt() string {
 // cell is only tried, it ends in order instead.
 func (c *Cell) script(k kernel) *script {
 	s := newScript()
+	s.do("", "close what somebody forgot", unix.SYS_CLOSE_RANGE, freeFD, math.MaxUint32, 0)
 	if c.has(Namespaces) {
 		c.namespaces(s, k)
 	}
@@ -69,11 +71,11 @@ func (c *Cell) script(k kernel) *script {
 		s.do(Root, "go to "+dir, unix.SYS_CHDIR, s.text(dir))
 	}
 	s.do(Root, "set its mask of modes", unix.SYS_UMASK, 0)
-	if c.has(Limits) {
-		c.limits(s)
-	}
 	if c.has(NoPrivileges) {
 		c.noPrivileges(s, k)
+	}
+	if c.has(Limits) { // once it has its namespace of users, in which its threads are counted
+		c.limits(s)
 	}
 	if c.has(Landlock) && k.landlock > 0 {
 		s.landlock(k.landlock, freeFD, c.rules())
@@ -262,23 +264,27 @@ func (c *Cell) limits(s *script) {
 		limit    uint64
 	}{
 		{"memory", unix.RLIMIT_DATA, uint64(b.Memory)}, {"descriptors", unix.RLIMIT_NOFILE, uint64(b.Files)},
-		{"threads", unix.RLIMIT_NPROC, uint64(b.Threads)},
 		{"core dumps", unix.RLIMIT_CORE, 0}, {"files", unix.RLIMIT_FSIZE, 0}, {"locked memory", unix.RLIMIT_MEMLOCK, 0},
 		{"message queues", unix.RLIMIT_MSGQUEUE, 0}, {"priority", unix.RLIMIT_NICE, 0}, {"real time", unix.RLIMIT_RTPRIO, 0},
 	} {
 		s.do(Limits, "limit its "+l.what, unix.SYS_PRLIMIT64, 0, l.resource, s.words(l.limit, l.limit), 0)
+	}
+	// Where there is no namespace of users, all that this user has started would
+	// count.
+	if c.has(Namespaces) {
+		s.do(Limits, "limit its threads", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NPROC, s.words(uint64(b.Threads), uint64(b.Threads)), 0)
 	}
 }
 
 // noPrivileges takes every privilege from the program, and the way to any.
 func (c *Cell) noPrivileges(s *script, k kernel) {
 	s.do(NoPrivileges, "give up new privileges", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-	if k.privileged && c.has(Namespaces) {
+	if k.privileged && c.has(Root) { // one that sees the host's files could not get to its folder
 		s.do(NoPrivileges, "leave its groups", unix.SYS_SETGROUPS, 0, 0)
 		s.do(NoPrivileges, "change its group", unix.SYS_SETRESGID, guestID, guestID, guestID)
 		s.do(NoPrivileges, "change its user", unix.SYS_SETRESUID, guestID, guestID, guestID)
 		s.bind()
-		s.try(Namespaces, "make a namespace of users", unix.SYS_UNSHARE, unix.CLONE_NEWUSER)
+		s.do(Namespaces, "make a namespace of users", unix.SYS_UNSHARE, unix.CLONE_NEWUSER)
 	}
 	header := s.words(unix.LINUX_CAPABILITY_VERSION_3, 0)
 	s.do(NoPrivileges, "drop its capabilities", unix.SYS_CAPSET, header, s.words(0, 0, 0, 0))

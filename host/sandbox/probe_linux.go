@@ -82,9 +82,9 @@ func parts(r Report, k kernel) []Found {
 	return []Found{
 		{Namespaces, r.Level == Full, spaces},
 		{Root, r.Level == Full, root},
-		{Limits, r.Level != None, "memory, descriptors, threads, processor time; no core dumps"},
-		{Landlock, r.Level != None && k.landlock > 0, landlockDetail(k.landlock)},
 		{NoPrivileges, r.Level != None, "no capabilities, and no way to new ones"},
+		{Limits, r.Level != None, "memory, descriptors, threads; no core dumps"},
+		{Landlock, r.Level != None && k.landlock > 0, landlockDetail(k.landlock)},
 		{Filter, r.Level != None, "no sockets but Unix streams, no processes, nothing of the kernel that a guest does not need"},
 	}
 }

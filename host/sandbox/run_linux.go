@@ -27,6 +27,7 @@ type Run struct {
 	report *net.UnixConn // what the helper says of it
 	theirs *os.File      // the helper's end
 
+	waits  bool          // there is a folder to wait for
 	handed chan struct{} // closed when the folder was handed over, or will not be
 	mu     sync.Mutex
 	folder *os.File
@@ -63,7 +64,7 @@ func (c *Cell) Command() (*exec.Cmd, *Run, error) {
 		helper.Close()
 		return nil, nil, err
 	}
-	run := &Run{script: s, helper: helper, report: ours, theirs: theirs, handed: make(chan struct{}), done: make(chan struct{})}
+	run := &Run{script: s, helper: helper, report: ours, theirs: theirs, waits: c.has(Root), handed: make(chan struct{}), done: make(chan struct{})}
 	cmd := &exec.Cmd{
 		Path: "/proc/self/fd/" + strconv.Itoa(int(helper.Fd())), Args: []string{"cell"},
 		Env: []string{c.Mark}, ExtraFiles: []*os.File{theirs, c.Program}, Dir: "/",
@@ -146,7 +147,6 @@ func (r *Run) hear() {
 		switch c, ok := r.script.called(at); {
 		case at == folderMark:
 			r.folder = passed(rights[:m])
-			handed()
 		case at == endedMark:
 			status := syscall.WaitStatus(uint32(result))
 			r.status = &status
@@ -154,6 +154,9 @@ func (r *Run) hear() {
 			r.failed = &Error{Part: c.part, What: c.what, Errno: unix.Errno(-result)}
 		case ok && c.nr == unix.SYS_CLONE:
 			r.pid = int(result)
+		}
+		if !r.waits || r.folder != nil && r.pid != 0 {
+			handed()
 		}
 		r.mu.Unlock()
 	}

@@ -71,9 +71,9 @@ const (
 const (
 	Namespaces   Part = "namespaces"
 	Root         Part = "root"
+	NoPrivileges Part = "no privileges"
 	Limits       Part = "limits"
 	Landlock     Part = "landlock"
-	NoPrivileges Part = "no privileges"
 	Filter       Part = "system-call filter"
 )
 
@@ -114,7 +114,7 @@ type Read struct {
 type Bounds struct {
 	Memory  int64 // bytes of data, as RLIMIT_DATA counts them; zero: 512 MiB
 	Files   int   // open descriptors; zero: 256
-	Threads int   // zero: 128
+	Threads int   // in a full cell; zero: 128
 
 	// CPU is how much processor time the program may use without finishing
 	// what it was asked. The host looks after that, see [Run.CPU]: a limit of
