@@ -37,6 +37,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
 	{"internal/hostile", "internal/defence", ""},
 	{"internal/hostile/credhost-plugin-hostile", "sdk sdk/oauth sdk/serve", ""},
+	{"internal/hostile/credhost-plugin-rogue", "sdk internal/wire internal/wire/pluginv1", "go-plugin grpc protobuf x/sys"},
 	{"internal/hostile/secdoc", "internal/hostile", ""},
 	{"internal/postgres", "", ""},
 	{"internal/publish", "sdk host/form", ""},
@@ -60,11 +61,10 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/storetest", "host", ""},
 
 	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},
+	{"examples", "", ""},
 	{"examples/apikey", "sdk sdk/serve", ""},
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
-	{"examples/node", "", ""},
 	{"examples/oidc", "sdk sdk/oauth sdk/serve", ""},
-	{"examples/python", "", ""},
 	{"examples/webform", "sdk host host/form host/sealer host/memstore", ""},
 	{"cmd/credhost", "sdk host host/... internal/standin", "cobra x/term"},
 }

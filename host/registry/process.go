@@ -128,6 +128,14 @@ func (p *process) messageSize() int {
 	return wire.MaxMessage
 }
 
+// headSize is how large the headers, and the trailers, of an answer may be.
+func (p *process) headSize() uint32 {
+	if p.off(defence.MessageSize) {
+		return math.MaxInt32
+	}
+	return 64 << 10
+}
+
 // config is how go-plugin is used: as a launcher that hears a handshake, and a
 // gRPC connection whose every call has a deadline.
 func (p *process) config(cfg Config) *plugin.ClientConfig {
@@ -145,6 +153,7 @@ func (p *process) config(cfg Config) *plugin.ClientConfig {
 		SyncStderr:       p.printf[1],
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.messageSize()), grpc.MaxCallSendMsgSize(wire.MaxMessage)),
+			grpc.WithMaxHeaderListSize(p.headSize()),
 			grpc.WithUnaryInterceptor(p.invoke),
 			grpc.WithStreamInterceptor(p.withoutBroker),
 			grpc.WithDisableServiceConfig(),
