@@ -41,6 +41,7 @@ import (
 
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/registry"
+	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -62,6 +63,12 @@ type Config struct {
 	// user's alone; its path must be short. If it is empty, "credhost" in
 	// $XDG_RUNTIME_DIR, or else a folder among the temporary files.
 	Runtime string
+
+	// Sandbox says what to do where plugins cannot run in a full sandbox: to
+	// take the best there is, by default, to require it, or to do without.
+	// Limits bound each plugin process; zero values have defaults.
+	Sandbox sandbox.Mode
+	Limits  sandbox.Bounds
 
 	Store  Store
 	Sealer Sealer
@@ -101,6 +108,11 @@ type Config struct {
 	WarnAhead time.Duration
 
 	Logger *slog.Logger // slog.Default() if nil; never told a secret
+
+	// Dumpable leaves the process as it is: debuggers can attach to it, and a
+	// crash may write its memory to disk. Otherwise Open forbids both, for the
+	// whole process and for good; see [ProtectMemory]. For who debugs an engine.
+	Dumpable bool
 
 	// MaxSpool is the largest body, in bytes, of a request that must be
 	// digested before it is sent. Zero: 8 MiB.
@@ -160,6 +172,9 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	}
 	h := newHost(cfg)
 	h.lax = laxIn(ctx)
+	if err := h.protect(); err != nil {
+		return nil, err
+	}
 	_, since, err := h.store.Changes(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("host: reading the store: %w", err)
@@ -168,7 +183,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	h.guard = egress.NewWithContext(ctx, h.egress())
 	h.registry, err = registry.Open(ctx, registry.Config{
 		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
-		Guard: h.guard, Logger: registry.Logger(h.log),
+		Guard: h.guard, Logger: registry.Logger(h.log), Sandbox: cfg.Sandbox, Limits: cfg.Limits,
 	})
 	if err != nil {
 		h.guard.Close()
