@@ -51,7 +51,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/egress", "sdk internal/defence", "ssrf x/net"},
 	{"host/sandbox", "", "x/sys"},
 	{"host/registry", "host/sandbox sdk internal/defence internal/wire host/egress", "minisign go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
-	{"host", "sdk host/registry host/egress internal/defence", "x/net x/sync x/sys"},
+	{"host", "sdk host/registry host/egress host/sandbox internal/defence", "x/net x/sync x/sys"},
 	{"host/form", "sdk", "x/text"},
 	{"host/form/terminal", "sdk host/form", "huh bubbletea lipgloss x/sys x/term"},
 	{"host/sealer", "", "tink x/sys"},

@@ -21,7 +21,7 @@ func printOffer(w io.Writer, o registry.Offer) {
 	row(w, "program", o.Path)
 	row(w, "digest", o.Digest)
 	row(w, "signed", signature(o))
-	row(w, "reads", listed(o.Reads, "no file of the system"))
+	row(w, "reads", reads(o.Reads))
 	row(w, "runs in", confinement(o.Confined))
 	for _, t := range o.Types {
 		asks := o.Asks[t.Schema.Name]
@@ -115,6 +115,19 @@ func loosened(name string) string {
 		return "grants that were replaced are revoked"
 	}
 	return name
+}
+
+// fewLibraries is how many are named; beyond, they are counted.
+const fewLibraries = 6
+
+// reads says what of the system is read.
+func reads(paths []string) string {
+	others := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return strings.Contains(path, ".so") })
+	libraries := len(paths) - len(others)
+	if libraries <= fewLibraries {
+		return listed(paths, "no file of the system")
+	}
+	return listed(append(others, fmt.Sprintf("and %d libraries of the system, which --json names", libraries)), "")
 }
 
 // listed joins values, or says that there are none.

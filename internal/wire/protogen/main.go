@@ -20,11 +20,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/protoutil"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
@@ -48,10 +50,14 @@ func main() {
 	}
 }
 
-// generate writes the Go code of the named files below root/schemas.
+// generate writes the Go code of the named files below root/schemas, and beside
+// each what other languages can use without a compiler.
 func generate(ctx context.Context, root string, names []string) error {
 	request, err := compile(ctx, filepath.Join(root, "schemas"), names)
 	if err != nil {
+		return err
+	}
+	if err := describe(root, request); err != nil {
 		return err
 	}
 	for _, generator := range generators {
@@ -60,6 +66,28 @@ func generate(ctx context.Context, root string, names []string) error {
 			return fmt.Errorf("%s: %w", generator, err)
 		}
 		if err := write(root, response); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe writes beside each .proto file its descriptors, with all that it
+// imports: a FileDescriptorSet, as protoc's --descriptor_set_out makes it.
+func describe(root string, request *pluginpb.CodeGeneratorRequest) error {
+	set := new(descriptorpb.FileDescriptorSet)
+	for _, file := range request.ProtoFile {
+		file = proto.CloneOf(file)
+		file.SourceCodeInfo = nil // comments, above all
+		set.File = append(set.File, file)
+	}
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(set)
+	if err != nil {
+		return err
+	}
+	for _, name := range request.FileToGenerate {
+		path := filepath.Join(root, "schemas", filepath.FromSlash(strings.TrimSuffix(name, ".proto")+".binpb"))
+		if err := os.WriteFile(path, data, 0o644); err != nil {
 			return err
 		}
 	}
