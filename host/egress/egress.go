@@ -248,6 +248,10 @@ func (g *Guard) roundTrip(r *http.Request, own TLS) (*http.Response, error) {
 		return nil, g.explain(r.Context(), origin, err)
 	}
 	resp.Request = r
+	if resp.StatusCode == http.StatusSwitchingProtocols { // nobody has asked for one
+		resp.Body.Close()
+		return nil, sdk.Errorf(sdk.Unavailable, "%s answered in another protocol than HTTP", origin)
+	}
 	if err = g.headSize(resp, origin); err == nil && limited {
 		err = inflate(resp, origin)
 	}
