@@ -18,6 +18,7 @@ import (
 
 func (p *program) createCommand() *cobra.Command {
 	var given answering
+	var secured securing
 	var n host.New
 	var noInput bool
 	c := &cobra.Command{
@@ -50,10 +51,14 @@ when asked, or give it in a file or on standard input:
 			if n.Values, err = given.answers(p, t.Schema); err != nil {
 				return err
 			}
+			if n.TLS, err = secured.settings(c); err != nil {
+				return err
+			}
 			return p.create(c.Context(), o, t, n, noInput)
 		},
 	}
 	given.flags(c)
+	secured.flags(c, false)
 	c.Flags().StringVar(&n.Name, "name", "", "what people call the credential")
 	c.Flags().StringVar(&n.Application, "application", "", "`ID` of the application that answers its fields")
 	c.Flags().BoolVar(&n.Draft, "draft", false, "allow answers to be missing that the service suggests")

@@ -185,6 +185,15 @@ func (p *program) examineCredentials(ctx context.Context, e *examination, o *ope
 			detail += fmt.Sprintf(", %d %s", need[s], s)
 		}
 	}
+	unverified := 0
+	for _, c := range all {
+		if c.TLS != nil && c.TLS.SkipVerify {
+			unverified++
+		}
+	}
+	if unverified > 0 {
+		e.add("warning", "verification", count(unverified, "credential")+" may be answered by anybody", "credhost list shows which are not verified; give them --ca and --verify")
+	}
 	switch {
 	case need[host.StatusBroken] > 0:
 		e.add("broken", "credentials", detail, "credhost list shows which; the key may be another store's, or a plugin may be missing")
@@ -228,24 +237,6 @@ func (p *program) examinePlugins(ctx context.Context, e *examination, r *registr
 			e.add("broken", name, detail, "")
 		}
 	}
-}
-
-func (p *program) examineNetwork(e *examination) {
-	var open []string
-	if len(p.allowAddress) > 0 {
-		open = append(open, "private addresses "+p.allowAddress.String())
-	}
-	if p.allowHTTP {
-		open = append(open, "http to other machines")
-	}
-	if len(p.routes) > 0 {
-		open = append(open, "routes "+p.routes.String())
-	}
-	if len(open) == 0 {
-		e.add("ok", "network", "public addresses only, over https", "")
-		return
-	}
-	e.add("warning", "network", "allowed besides: "+strings.Join(open, "; "), "")
 }
 
 func state(fine bool, yes, no string) string {

@@ -19,6 +19,7 @@ import (
 
 func (p *program) editCommand() *cobra.Command {
 	var given answering
+	var secured securing
 	var clears []string
 	var name string
 	c := &cobra.Command{
@@ -28,7 +29,8 @@ func (p *program) editCommand() *cobra.Command {
 		Long: `Change answers of a credential; the others stay as they are. Without flags,
 and with somebody at the terminal, all of them are shown in a form. What was
 obtained with the old answers is given up, and an answer that changes where
-secrets go must come with the secrets again.`,
+secrets go must come with the secrets again; so must --ca and --skip-verify,
+which decide who is taken for the service.`,
 		Args:              arguments("an ID", 1, 1),
 		ValidArgsFunction: p.completeIDs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -37,8 +39,12 @@ secrets go must come with the secrets again.`,
 			if c.Flags().Changed("name") {
 				patch.Name = &name
 			}
+			var err error
+			if patch.TLS, err = secured.patch(c); err != nil {
+				return err
+			}
 			_, there := p.person()
-			whole := !given.any() && len(clears) == 0 && patch.Name == nil
+			whole := !given.any() && len(clears) == 0 && patch.Name == nil && patch.TLS == nil
 			if whole && !there {
 				return usage(c, "there is nothing to change: use --set, --from, --clear or --name, or a terminal")
 			}
@@ -68,6 +74,7 @@ secrets go must come with the secrets again.`,
 		},
 	}
 	given.flags(c)
+	secured.flags(c, true)
 	c.Flags().StringArrayVar(&clears, "clear", nil, "clear the answer to a `field`")
 	c.Flags().StringVar(&name, "name", "", "what people call the credential")
 	return c

@@ -63,6 +63,9 @@ func table(w io.Writer, all []host.Credential) {
 		if c.Warning != "" {
 			status += ", ends " + c.Ends.Format("2006-01-02")
 		}
+		if c.TLS != nil && c.TLS.SkipVerify {
+			status += ", not verified"
+		}
 		row(w, c.ID, c.Type, c.Name, status, c.Account)
 	}
 }

@@ -107,6 +107,14 @@ func (p *program) warn() {
 	if p.dev {
 		p.note("warning: --dev runs every plugin, trusted or not")
 	}
+	for origin, t := range p.tls {
+		if t.SkipVerify {
+			p.note("warning: --tls takes whoever answers for %s, and verifies nothing", origin)
+		}
+	}
+	if p.allowSkipVerify {
+		p.note("warning: --allow-skip-verify lets credentials take any certificate of their service")
+	}
 	for origin, to := range p.routes {
 		p.note("warning: --route sends what is meant for %s, secrets included, to %s", origin, to)
 	}

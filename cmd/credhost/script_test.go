@@ -53,6 +53,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"setjson": setJSON,
 	"await":   await,
 	"sign":    sign,
+	"private": private,
 }
 
 // setup prepares a script.

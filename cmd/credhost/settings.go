@@ -31,6 +31,12 @@ type settings struct {
 	routes       routes
 	dev          bool
 
+	tls             tlsFile
+	allowSkipVerify bool
+	proxy           string // may hold a password
+	proxyResolves   bool
+	noProxy         origins
+
 	json     bool
 	lang     string // languages of forms, as in Accept-Language; empty: English
 	logLevel level
@@ -51,6 +57,11 @@ func (s *settings) flags(c *cobra.Command) {
 	f.Var(&s.allowAddress, "allow-address", "private or special addresses that may be reached, again for more")
 	f.BoolVar(&s.allowHTTP, "allow-http", false, "allow http to other machines")
 	f.Var(&s.routes, "route", "serve an origin from somewhere else, for tests")
+	f.Var(&s.tls, "tls", "how TLS is spoken, by origin: authorities, client certificates, lowest versions")
+	f.BoolVar(&s.allowSkipVerify, "allow-skip-verify", false, "allow credentials to take any certificate of their service")
+	f.StringVar(&s.proxy, "proxy", "", "`URL` of a proxy for everything: http, https or socks5; with a password, give it as CREDHOST_PROXY")
+	f.BoolVar(&s.proxyResolves, "proxy-resolves", false, "leave it to the proxy to resolve names, and to keep private addresses out of reach")
+	f.Var(&s.noProxy, "no-proxy", "an origin, or a pattern such as https://*.corp.example, that is reached without the proxy, again for more")
 	f.BoolVar(&s.dev, "dev", false, "run every plugin, trusted or not: for plugin authors")
 	f.BoolVar(&s.json, "json", false, "print JSON")
 	f.StringVar(&s.lang, "lang", "", "`languages` of forms, the best first, such as pt-BR,en (default the locale's)")
@@ -62,7 +73,8 @@ func (s *settings) flags(c *cobra.Command) {
 // between several values.
 var flagNames = []struct{ name, separator string }{
 	{"data", ""}, {"store", ""}, {"key", ""}, {"lock", ""}, {"plugins", string(filepath.ListSeparator)}, {"workspace", ""},
-	{"allow-address", ","}, {"allow-http", ""}, {"route", ","}, {"dev", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
+	{"allow-address", ","}, {"allow-http", ""}, {"route", ","},
+	{"tls", ""}, {"allow-skip-verify", ""}, {"proxy", ""}, {"proxy-resolves", ""}, {"no-proxy", ","}, {"dev", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
 }
 
 // variable returns the environment variable of a flag.
@@ -152,7 +164,8 @@ func besideProgram() []string {
 
 // egress returns what the operator allows of the network.
 func (s *settings) egress() egress.Config {
-	return egress.Config{Allow: s.allowAddress, AllowHTTP: s.allowHTTP, Routes: s.routes}
+	return egress.Config{Allow: s.allowAddress, AllowHTTP: s.allowHTTP, Routes: s.routes, TLS: s.tls, AllowSkipVerify: s.allowSkipVerify,
+		Proxy: s.proxy, ProxyResolves: s.proxyResolves, NoProxy: s.noProxy}
 }
 
 // asksForJSON reports whether arguments that were not understood ask for JSON.
@@ -181,6 +194,21 @@ func (l *list) Set(v string) error {
 
 // Type is what help calls a value.
 func (l *list) Type() string { return "FOLDER" }
+
+// origins are origins, or patterns of them.
+type origins []string
+
+// String returns them.
+func (o *origins) String() string { return strings.Join(*o, ",") }
+
+// Set adds one.
+func (o *origins) Set(v string) error {
+	*o = append(*o, v)
+	return egress.Config{NoProxy: *o}.Check()
+}
+
+// Type is what help calls a value.
+func (o *origins) Type() string { return "ORIGIN" }
 
 // prefixes are addresses.
 type prefixes []netip.Prefix

@@ -93,6 +93,9 @@ func describe(w io.Writer, c host.Credential, t host.Type, redirect string) {
 	}
 	line("answers go to", strings.Join(c.Origins.Answers, " "))
 	line("grants go to", strings.Join(c.Origins.Grant, " "))
+	for _, one := range describeTLS(c.TLS) {
+		line(one[0], one[1])
+	}
 	line("redirect URL", redirect)
 	line("created", moment(c.Created, now))
 	line("updated", moment(c.Updated, now))
