@@ -26,6 +26,9 @@ type program struct {
 
 // run runs the command that args name, and returns its exit code.
 func (p *program) run(args []string) int {
+	if err := host.ProtectMemory(); err != nil { // before anything secret is read
+		return p.fail(setup(err, ""))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends a run that does not end by itself
