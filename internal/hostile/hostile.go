@@ -42,7 +42,8 @@ type Case struct {
 	Tries   string // what is tried, and what it would bring
 	Stopped string // how it is stopped, and what whoever is attacked sees
 
-	// Defences stop it: with all of them off, it succeeds. If there are none,
+	// Defences stop it: with all of them off, it succeeds. If there is no switch
+	// for what stops it, or that is not enough to show the attempt's skill,
 	// Contrast says where else the test shows the same attempt to succeed.
 	Defences []defence.Defence
 	Contrast string

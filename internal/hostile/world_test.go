@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		programs, remembered = filepath.Join(dir, "plugins"), filepath.Join(dir, "cache")
-		build := exec.Command("go", "build", "-o", filepath.Join(programs, "credhost-plugin-hostile"), "./credhost-plugin-hostile")
+		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(programs, "credhost-plugin-hostile"), "./credhost-plugin-hostile")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			panic(string(out))
@@ -81,8 +82,8 @@ type world struct {
 	routes map[string]string
 
 	mu     sync.Mutex
-	offset time.Duration   // of the host's clock
-	seen   []*http.Request // what came to evil
+	offset time.Duration // of the host's clock
+	seen   []arrival     // what came to the services, evil among them
 
 	once   sync.Once
 	opened *host.Host
@@ -96,6 +97,9 @@ func newWorld(t *testing.T, easy bool, off []defence.Defence) *world {
 	w.serve(evil, http.NotFoundHandler())
 	return w
 }
+
+// patience is how long a request may take. Who waits longer hangs.
+const patience = 10 * time.Second
 
 // now is the host's clock, which runs, and which tests move.
 func (w *world) now() time.Time {
@@ -113,16 +117,41 @@ func (w *world) advance(d time.Duration) {
 // serve has a handler answer for an origin, over plain HTTP: the host is told
 // where the origin is really served.
 func (w *world) serve(origin string, h http.Handler) {
-	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if origin == evil {
-			w.mu.Lock()
-			w.seen = append(w.seen, r.Clone(context.Background()))
-			w.mu.Unlock()
-		}
-		h.ServeHTTP(rw, r)
-	}))
+	s := httptest.NewServer(w.watch(origin, h))
 	w.t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	w.routes[origin] = s.URL
+}
+
+// An arrival is a request as it came to a service.
+type arrival struct {
+	origin, line, header, body string
+}
+
+// watch keeps what comes to a service; of bodies, what is short.
+func (w *world) watch(origin string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		a := arrival{origin: origin, line: r.Method + " " + r.RequestURI, header: fmt.Sprint(r.Host, r.Header, r.TransferEncoding, r.Trailer)}
+		if 0 < r.ContentLength && r.ContentLength < 1<<20 {
+			body, _ := io.ReadAll(r.Body)
+			a.body, r.Body = string(body), io.NopCloser(bytes.NewReader(body))
+		}
+		w.mu.Lock()
+		w.seen = append(w.seen, a)
+		w.mu.Unlock()
+		h.ServeHTTP(rw, r)
+	})
+}
+
+// arrivals returns what came to an origin.
+func (w *world) arrivals(origin string) []arrival {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.seen), func(a arrival) bool { return a.origin != origin })
+}
+
+// got reports whether something that came to an origin holds text.
+func (w *world) got(origin, text string) bool {
+	return slices.ContainsFunc(w.arrivals(origin), func(a arrival) bool { return strings.Contains(a.line+a.header+a.body, text) })
 }
 
 // listen has f speak for an origin on each connection, byte by byte: it is
@@ -149,16 +178,7 @@ func (w *world) listen(origin string, f func(net.Conn)) {
 }
 
 // evilGot reports whether something that came to the attacker holds text.
-func (w *world) evilGot(text string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, r := range w.seen {
-		if strings.Contains(fmt.Sprint(r.URL, r.Header), text) {
-			return true
-		}
-	}
-	return false
-}
+func (w *world) evilGot(text string) bool { return w.got(evil, text) }
 
 // host opens the host, once.
 func (w *world) host() *host.Host {
@@ -232,9 +252,12 @@ func (w *world) get(id, address string) (*http.Response, string, error) {
 	return w.do(id, r)
 }
 
-// do sends a request with a credential as get does.
+// do sends a request with a credential as get does. Nothing takes longer than
+// patience.
 func (w *world) do(id string, r *http.Request) (*http.Response, string, error) {
-	resp, err := w.acme().Client(id).Do(r)
+	client := w.acme().Client(id)
+	client.Timeout = patience
+	resp, err := client.Do(r)
 	if err != nil {
 		return nil, "", err
 	}

@@ -21,7 +21,7 @@ var (
 )
 
 // honest are types that do what they should.
-var honest = []sdk.Plugin{key{}, client{}, renewed{}, signed{}}
+var honest = []sdk.Plugin{key{}, client{}, renewed{}, signed{}, hosted{}, careless{}, certified{}}
 
 func schema(name string, fields ...sdk.Field) sdk.Schema {
 	return sdk.Schema{Name: name, Title: "The type " + name, Fields: fields, Origins: []string{"{baseUrl}"}}
