@@ -89,14 +89,15 @@ func (p *program) examine(ctx context.Context) examination {
 			p.examineCredentials(ctx, &e, o)
 		}
 		p.examinePlugins(ctx, &e, o.host.Registry())
+		e.addSandbox(o.host.Registry().Sandbox())
 	}
-	e.add("note", "sandbox", "none: plugins run as this user, and can read what it can", "trust only plugins that you would run yourself")
 	e.add("ok", "launch", held(), "")
 	p.examineNetwork(&e)
+	examineMemory(&e)
 	return e
 }
 
-// held says what holds plugins although there is no sandbox.
+// held says what holds plugins, whatever the sandbox.
 func held() string {
 	copies := "private copies"
 	if runtime.GOOS == "linux" {

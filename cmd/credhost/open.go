@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/memstore"
+	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/host/sealer"
 )
 
@@ -45,7 +46,7 @@ func (p *program) openWith(ctx context.Context, u use, cfg host.Config) (*opened
 	if err != nil {
 		return nil, err
 	}
-	cfg.Plugins, cfg.Lock, cfg.Cache, cfg.Dev = p.plugins, p.lock, p.cache(), p.dev
+	cfg.Plugins, cfg.Lock, cfg.Cache, cfg.Dev, cfg.Sandbox = p.plugins, p.lock, p.cache(), p.dev, sandbox.Mode(p.sandbox)
 	cfg.Store, cfg.Sealer, cfg.Egress, cfg.Logger = store, sealer.New(keys), p.egress(), p.logger()
 	if cfg.CallbackURL == "" {
 		cfg.CallbackURL = callbackURL(callbackPort)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhost/credhost/host/registry"
+	"github.com/credhost/credhost/host/sandbox"
 )
 
 // A programView is what "plugin list --json" prints of a plugin program.
@@ -25,13 +26,14 @@ type programView struct {
 	Key      string         `json:"key,omitempty"`
 	Digest   string         `json:"digest,omitempty"`
 	Path     string         `json:"path,omitempty"`
+	Sandbox  sandbox.Level  `json:"sandbox"`
 	Running  int            `json:"running"`
 	Restarts int            `json:"restarts"`
 }
 
 func viewOf(r registry.Program) programView {
 	v := programView{Name: r.Name, State: r.State, Fault: r.Fault, Types: []string{}, Version: r.Version, Digest: r.Digest,
-		SignedBy: keyID(r.Key), Key: r.Key, Path: r.Path, Running: r.Running, Restarts: r.Restarts}
+		SignedBy: keyID(r.Key), Key: r.Key, Path: r.Path, Sandbox: r.Sandbox, Running: r.Running, Restarts: r.Restarts}
 	for _, t := range r.Types {
 		v.Types = append(v.Types, t.Schema.Name)
 	}
@@ -78,9 +80,9 @@ func printPrograms(w io.Writer, views []programView) {
 	if len(views) == 0 {
 		return
 	}
-	row(w, "PLUGIN", "STATE", "TYPES", "VERSION", "SIGNED BY", "DIGEST", "PATH")
+	row(w, "PLUGIN", "STATE", "TYPES", "VERSION", "SANDBOX", "SIGNED BY", "DIGEST", "PATH")
 	for _, v := range views {
-		row(w, v.Name, string(v.State), strings.Join(v.Types, " "), v.Version, v.SignedBy, short(v.Digest), v.Path)
+		row(w, v.Name, string(v.State), strings.Join(v.Types, " "), v.Version, v.Sandbox.String(), v.SignedBy, short(v.Digest), v.Path)
 	}
 	fmt.Fprintln(w)
 	for _, v := range views {

@@ -30,6 +30,7 @@ type settings struct {
 	allowHTTP    bool
 	routes       routes
 	dev          bool
+	sandbox      modeFlag
 
 	tls             tlsFile
 	allowSkipVerify bool
@@ -63,6 +64,7 @@ func (s *settings) flags(c *cobra.Command) {
 	f.BoolVar(&s.proxyResolves, "proxy-resolves", false, "leave it to the proxy to resolve names, and to keep private addresses out of reach")
 	f.Var(&s.noProxy, "no-proxy", "an origin, or a pattern such as https://*.corp.example, that is reached without the proxy, again for more")
 	f.BoolVar(&s.dev, "dev", false, "run every plugin, trusted or not: for plugin authors")
+	f.Var(&s.sandbox, "sandbox", "what plugins run in: best (what this machine allows), required (a full sandbox, or nothing) or off")
 	f.BoolVar(&s.json, "json", false, "print JSON")
 	f.StringVar(&s.lang, "lang", "", "`languages` of forms, the best first, such as pt-BR,en (default the locale's)")
 	f.Var(&s.logLevel, "log-level", "what to log on standard error: debug, info, warn, error or off")
@@ -74,7 +76,7 @@ func (s *settings) flags(c *cobra.Command) {
 var flagNames = []struct{ name, separator string }{
 	{"data", ""}, {"store", ""}, {"key", ""}, {"lock", ""}, {"plugins", string(filepath.ListSeparator)}, {"workspace", ""},
 	{"allow-address", ","}, {"allow-http", ""}, {"route", ","},
-	{"tls", ""}, {"allow-skip-verify", ""}, {"proxy", ""}, {"proxy-resolves", ""}, {"no-proxy", ","}, {"dev", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
+	{"tls", ""}, {"allow-skip-verify", ""}, {"proxy", ""}, {"proxy-resolves", ""}, {"no-proxy", ","}, {"dev", ""}, {"sandbox", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
 }
 
 // variable returns the environment variable of a flag.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/internal/wire"
 	"github.com/credhost/credhost/sdk"
@@ -42,9 +43,10 @@ type Program struct {
 	// not used, and what to do. Empty: all is well.
 	Fault string
 
-	Types    []Type // those that are used, by name
-	Running  int    // processes
-	Restarts int    // after crashes, since the registry was opened
+	Types    []Type        // those that are used, by name
+	Running  int           // processes
+	Restarts int           // after crashes, since the registry was opened
+	Sandbox  sandbox.Level // what its processes run in
 }
 
 // A Type is a type of credential that a program serves.
@@ -160,7 +162,7 @@ func (r *Registry) Programs() []Program {
 	c := r.catalog.Load()
 	all := make([]Program, len(c.programs))
 	for i, p := range c.programs {
-		all[i] = Program{Name: p.found.name, Path: p.found.path, Key: p.key, State: p.state, Fault: p.fault, Types: slices.Clone(p.types)}
+		all[i] = Program{Name: p.found.name, Path: p.found.path, Key: p.key, State: p.state, Fault: p.fault, Types: slices.Clone(p.types), Sandbox: r.Sandbox().Level}
 		if v := p.version; v != nil {
 			all[i].Digest = string(v.digest)
 			if v.description != nil {
