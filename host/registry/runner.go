@@ -277,18 +277,18 @@ func (c *child) PluginToHost(network, address string) (string, string, error) {
 		}
 		return network, address, nil
 	}
-	if c.off(defence.OwnFolder) {
-		return network, address, nil
-	}
-	dir := c.dir
+	dir, anywhere := c.dir, c.off(defence.OwnFolder)
 	if c.cell != nil {
 		dir = c.cell.SocketsAt()
 	}
 	if network != "unix" || filepath.Dir(address) != dir {
+		if anywhere {
+			return network, address, nil
+		}
 		return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not in the folder that %s names", at, socketDirEnv))
 	}
 	address = filepath.Join(c.sockets, filepath.Base(address))
-	if info, err := os.Lstat(address); err != nil || info.Mode().Type() != os.ModeSocket {
+	if info, err := os.Lstat(address); !anywhere && (err != nil || info.Mode().Type() != os.ModeSocket) {
 		return "", "", c.refuse(fmt.Errorf("it listens at %q, which is not a socket", at))
 	}
 	return network, address, nil
