@@ -69,6 +69,7 @@ type Config struct {
 	// Limits bound each plugin process; zero values have defaults.
 	Sandbox sandbox.Mode
 	Limits  sandbox.Bounds
+	Cgroup  string // a control group that was delegated to this host: see [sandbox.OpenCgroup]
 
 	Store  Store
 	Sealer Sealer
@@ -183,7 +184,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	h.guard = egress.NewWithContext(ctx, h.egress())
 	h.registry, err = registry.Open(ctx, registry.Config{
 		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
-		Guard: h.guard, Logger: registry.Logger(h.log), Sandbox: cfg.Sandbox, Limits: cfg.Limits,
+		Guard: h.guard, Logger: registry.Logger(h.log), Sandbox: cfg.Sandbox, Limits: cfg.Limits, Cgroup: cfg.Cgroup,
 	})
 	if err != nil {
 		h.guard.Close()

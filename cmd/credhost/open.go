@@ -47,6 +47,7 @@ func (p *program) openWith(ctx context.Context, u use, cfg host.Config) (*opened
 		return nil, err
 	}
 	cfg.Plugins, cfg.Lock, cfg.Cache, cfg.Dev, cfg.Sandbox = p.plugins, p.lock, p.cache(), p.dev, sandbox.Mode(p.sandbox)
+	cfg.Cgroup = p.cgroup
 	cfg.Store, cfg.Sealer, cfg.Egress, cfg.Logger = store, sealer.New(keys), p.egress(), p.logger()
 	if cfg.CallbackURL == "" {
 		cfg.CallbackURL = callbackURL(callbackPort)

@@ -31,6 +31,7 @@ type settings struct {
 	routes       routes
 	dev          bool
 	sandbox      modeFlag
+	cgroup       string
 
 	tls             tlsFile
 	allowSkipVerify bool
@@ -65,6 +66,7 @@ func (s *settings) flags(c *cobra.Command) {
 	f.Var(&s.noProxy, "no-proxy", "an origin, or a pattern such as https://*.corp.example, that is reached without the proxy, again for more")
 	f.BoolVar(&s.dev, "dev", false, "run every plugin, trusted or not: for plugin authors")
 	f.Var(&s.sandbox, "sandbox", "what plugins run in: best (what this machine allows), required (a full sandbox, or nothing) or off")
+	f.StringVar(&s.cgroup, "cgroup", "", "`folder` of a control group that was delegated to credhost, to limit plugins in")
 	f.BoolVar(&s.json, "json", false, "print JSON")
 	f.StringVar(&s.lang, "lang", "", "`languages` of forms, the best first, such as pt-BR,en (default the locale's)")
 	f.Var(&s.logLevel, "log-level", "what to log on standard error: debug, info, warn, error or off")
@@ -76,7 +78,7 @@ func (s *settings) flags(c *cobra.Command) {
 var flagNames = []struct{ name, separator string }{
 	{"data", ""}, {"store", ""}, {"key", ""}, {"lock", ""}, {"plugins", string(filepath.ListSeparator)}, {"workspace", ""},
 	{"allow-address", ","}, {"allow-http", ""}, {"route", ","},
-	{"tls", ""}, {"allow-skip-verify", ""}, {"proxy", ""}, {"proxy-resolves", ""}, {"no-proxy", ","}, {"dev", ""}, {"sandbox", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
+	{"tls", ""}, {"allow-skip-verify", ""}, {"proxy", ""}, {"proxy-resolves", ""}, {"no-proxy", ","}, {"dev", ""}, {"sandbox", ""}, {"cgroup", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
 }
 
 // variable returns the environment variable of a flag.

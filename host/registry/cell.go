@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,8 +39,14 @@ func (r *Registry) Sandbox() sandbox.Report {
 	return r.report
 }
 
-// checkSandbox returns an error if a full cell is required, and there is none.
-func (r *Registry) checkSandbox() error {
+// openSandbox opens what cells are made with, and returns an error if a full
+// one is required, and there is none.
+func (r *Registry) openSandbox() (err error) {
+	if r.cfg.Cgroup != "" {
+		if r.cgroup, err = sandbox.OpenCgroup(r.cfg.Cgroup); err != nil {
+			return err
+		}
+	}
 	if r.cfg.Sandbox != sandbox.Required {
 		return nil
 	}
@@ -97,6 +104,19 @@ func (r *Registry) cell(i *image, dir string) *sandbox.Cell {
 		c.Args = append(c.Args, arg)
 	}
 	return c
+}
+
+// enter puts the process, which is about to be started, into a control group
+// of its own, if there are any.
+func (c *child) enter(cmd *exec.Cmd) (err error) {
+	if c.cgroup == nil || c.cell == nil {
+		return nil
+	}
+	if c.group, err = c.cgroup.Make(c.cell.Limits); err != nil {
+		return err
+	}
+	grouped(cmd, c.group.FD())
+	return nil
 }
 
 // hide makes the process of an image one whose memory only its host's root

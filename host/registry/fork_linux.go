@@ -108,6 +108,11 @@ func (c *child) prepare(cmd *exec.Cmd) {
 	}
 }
 
+// grouped has a command start in a control group.
+func grouped(cmd *exec.Cmd, fd int) {
+	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, fd
+}
+
 // awaitExit returns when a process has ended, and leaves it to be reaped.
 func awaitExit(pid int) {
 	for {

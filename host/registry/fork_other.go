@@ -15,6 +15,9 @@ func (*forks) start(cmd *exec.Cmd, _ string) error { return startProcess(cmd) }
 
 func (*forks) close() {}
 
+// grouped does nothing: there are no control groups.
+func grouped(*exec.Cmd, int) {}
+
 // awaitExit returns at once: these systems reap a process when they tell that
 // it has ended.
 func awaitExit(int) {}

@@ -85,6 +85,7 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 	for i := range p.printf {
 		p.printf[i] = &lineWriter{logs: l, wait: pace.wait}
 	}
+	p.child.cgroup = r.cgroup
 	p.child.opened = func(dir string) error { return p.offer(dir, guard) }
 	p.client = plugin.NewClient(p.config(r.cfg))
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.StartTimeout)
@@ -258,6 +259,11 @@ func (p *process) clean() {
 	p.last = p.logs.finish()
 	if p.child.run != nil {
 		p.child.run.Close()
+	}
+	if p.child.group != nil {
+		if err := p.child.group.Close(); err != nil {
+			p.logs.out.Warn("its control group is left", "err", err)
+		}
 	}
 	os.RemoveAll(p.child.dir)
 	close(p.gone)

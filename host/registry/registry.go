@@ -82,6 +82,11 @@ type Config struct {
 	Sandbox sandbox.Mode
 	Limits  sandbox.Bounds
 
+	// Cgroup is a control group that was delegated to this host, in which each
+	// cell gets its own; see [sandbox.OpenCgroup]. Empty: there is none, and
+	// the limits are those of processes.
+	Cgroup string
+
 	StartTimeout time.Duration // from the start of a process until it has described itself; zero: 10 s
 	CallTimeout  time.Duration // the most that a call may take; zero: 30 s
 	IdleTimeout  time.Duration // after the last call a process is stopped; zero: 1 min
@@ -149,6 +154,7 @@ type Registry struct {
 	forks *forks
 	album *album
 
+	cgroup  *sandbox.Cgroup // nil: there is none
 	probing sync.Once
 	report  sandbox.Report // after probing
 
@@ -191,7 +197,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 	if cfg.Dev {
 		r.log.Warn("development mode: every program in the plugin folders is run, trusted or not", "folders", cfg.Dirs)
 	}
-	if err := r.checkSandbox(); err != nil {
+	if err := r.openSandbox(); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	if err := r.scan(ctx); err != nil {

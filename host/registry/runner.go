@@ -59,8 +59,10 @@ type child struct {
 	off func(defence.Defence) bool // that of the registry
 
 	cmd      *exec.Cmd
-	run      *sandbox.Run   // of the cell
-	sockets  string         // where this host finds the folder for sockets
+	run      *sandbox.Run // of the cell
+	sockets  string       // where this host finds the folder for sockets
+	cgroup   *sandbox.Cgroup
+	group    *sandbox.Group // of the process; nil: none
 	lifeline *os.File       // the process ends when this is closed
 	pipes    sync.WaitGroup // readers of its standard output and error
 
@@ -124,7 +126,9 @@ func (c *child) Start(context.Context) (err error) {
 	if err == nil {
 		c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirs[0], theirs[1], theirs[2]
 		c.prepare(c.cmd)
-		err = c.forks.start(c.cmd, c.dir)
+		if err = c.enter(c.cmd); err == nil {
+			err = c.forks.start(c.cmd, c.dir)
+		}
 	}
 	closeAll(theirs[:])
 	if c.run != nil {
