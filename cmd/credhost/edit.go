@@ -64,10 +64,7 @@ which decide who is taken for the service.`,
 			if whole {
 				return p.editAll(c.Context(), o, t, view)
 			}
-			if patch.Values, err = given.answers(p, t.Schema); err != nil {
-				return err
-			}
-			if err := clearIn(patch.Values, t.Schema, clears); err != nil {
+			if patch.Values, err = given.changes(p, t.Schema, clears); err != nil {
 				return err
 			}
 			return p.edit(c.Context(), o, t, view, patch)
@@ -80,15 +77,19 @@ which decide who is taken for the service.`,
 	return c
 }
 
-// clearIn clears the answers to fields.
-func clearIn(values sdk.Values, s sdk.Schema, fields []string) error {
-	for _, name := range fields {
+// changes returns the answers to s, those to some fields cleared.
+func (a *answering) changes(p *program, s sdk.Schema, clears []string) (sdk.Values, error) {
+	values, err := a.answers(p, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range clears {
 		if _, ok := s.Field(name); !ok {
-			return &sdk.Error{Code: sdk.Invalid, Field: name, Reason: sdk.ReasonUnknown, Message: "is not a field of " + s.Name}
+			return nil, &sdk.Error{Code: sdk.Invalid, Field: name, Reason: sdk.ReasonUnknown, Message: "is not a field of " + s.Name}
 		}
 		values[name] = ""
 	}
-	return nil
+	return values, nil
 }
 
 // editAll has a person change any answer.
