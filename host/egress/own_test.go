@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/credhost/credhost/internal/defence"
 )
 
 // A public address of this machine is special, and one that it no longer has
@@ -39,4 +41,17 @@ func TestOwnAddresses(t *testing.T) {
 			t.Errorf("what the operator allows: %v", err)
 		}
 	})
+}
+
+// Without the defence, it is as public as any other.
+func TestOwnAddressesDefence(t *testing.T) {
+	t.Parallel()
+	mine := netip.MustParseAddr("8.8.4.4")
+	for _, off := range [][]defence.Defence{nil, {defence.OwnAddresses}} {
+		g := NewWithContext(defence.Without(t.Context(), off...), Config{})
+		g.addresses.own.list = func() ([]net.Addr, error) { return []net.Addr{&net.IPNet{IP: net.ParseIP("8.8.4.4"), Mask: net.CIDRMask(24, 32)}}, nil }
+		if err := g.addresses.check(mine); (err == nil) != (off != nil) {
+			t.Errorf("without %q: %v", off, err)
+		}
+	}
 }
