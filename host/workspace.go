@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sync/singleflight"
 
@@ -231,10 +233,17 @@ func (w *Workspace) load(ctx context.Context, id string) (*credential, error) {
 }
 
 func checkName(name string) error {
-	if len(name) > 200 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if len(name) > 200 || !utf8.ValidString(name) || strings.ContainsFunc(name, isHidden) {
 		return sdk.Errorf(sdk.Invalid, "a credential's name has at most 200 bytes, in one line")
 	}
 	return nil
+}
+
+// isHidden reports whether a letter does something else than to show: it ends a
+// line, moves a terminal's cursor, or turns the direction in which others are
+// read (Unicode Standard Annex 9), so that one name looks like another.
+func isHidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }
 
 // merge returns old with the changes of patch; an empty value clears.
