@@ -49,7 +49,9 @@ func TestOwnAddressesDefence(t *testing.T) {
 	mine := netip.MustParseAddr("8.8.4.4")
 	for _, off := range [][]defence.Defence{nil, {defence.OwnAddresses}} {
 		g := NewWithContext(defence.Without(t.Context(), off...), Config{})
-		g.addresses.own.list = func() ([]net.Addr, error) { return []net.Addr{&net.IPNet{IP: net.ParseIP("8.8.4.4"), Mask: net.CIDRMask(24, 32)}}, nil }
+		g.addresses.own.list = func() ([]net.Addr, error) {
+			return []net.Addr{&net.IPNet{IP: net.ParseIP("8.8.4.4"), Mask: net.CIDRMask(24, 32)}}, nil
+		}
 		if err := g.addresses.check(mine); (err == nil) != (off != nil) {
 			t.Errorf("without %q: %v", off, err)
 		}
