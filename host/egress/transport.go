@@ -144,11 +144,10 @@ func (g *Guard) explain(ctx context.Context, origin string, err error) error {
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, errAddress):
-		e := refusedAddress(origin).Because(err)
 		if g.off(defence.Alike) {
-			e.Message += ": " + err.Error()
+			origin += " (" + err.Error() + ")"
 		}
-		return e
+		return refusedAddress(origin).Because(err)
 	case errors.As(err, &name) && name.IsNotFound:
 		text = "%s has no address: check how it is spelt"
 	case errors.As(err, &authority):
