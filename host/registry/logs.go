@@ -39,6 +39,7 @@ type logs struct {
 	now   func() time.Time
 	pace  rate.Limit // bytes in a second
 	raw   bool       // control characters show
+	bare  bool       // secrets do
 
 	mu       sync.Mutex
 	begun    uint64   // calls so far
@@ -55,6 +56,7 @@ type heard struct {
 	n      uint64
 	asks   func(*secrets) // what the plugin is told
 	brings func(*secrets) // what it answered; nil before the end
+	said   *overheard     // what it and its service said; nil: nothing
 	ended  time.Time      // zero before the end
 	texts  secrets
 }
@@ -70,11 +72,11 @@ func (l *logs) unpace() {
 }
 
 // begin notes a call under way.
-func (l *logs) begin(asks func(*secrets)) *heard {
+func (l *logs) begin(asks func(*secrets), said *overheard) *heard {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begun++
-	h := &heard{n: l.begun, asks: asks}
+	h := &heard{n: l.begun, asks: asks, said: said}
 	l.calls = append(l.calls, h)
 	l.replacer = nil
 	return h
@@ -101,6 +103,9 @@ func (l *logs) hide() *strings.Replacer {
 		return l.replacer
 	}
 	var all secrets
+	if l.bare {
+		return all.replacer()
+	}
 	for _, h := range l.calls {
 		if h.asks != nil {
 			h.asks(&h.texts)
@@ -109,6 +114,12 @@ func (l *logs) hide() *strings.Replacer {
 		if h.brings != nil {
 			h.brings(&h.texts)
 			h.brings = nil
+		}
+		if h.said != nil && !h.ended.IsZero() {
+			h.said.secrets(&h.texts)
+			h.said = nil
+		} else if h.said != nil {
+			h.said.secrets(&all) // more may be said
 		}
 		all = append(all, h.texts...)
 	}
@@ -178,6 +189,7 @@ func (l *logs) confess() {
 func (l *logs) finish() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.replacer = nil
 	for _, line := range l.held {
 		l.emit(line)
 	}

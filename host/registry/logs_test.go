@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -78,7 +80,7 @@ func TestLogsHideSecretsOfCalls(t *testing.T) {
 	in := sdk.NewInput(schema, sdk.Values{"url": "https://public.example", "password": `p&ss "word"/1`, "key": "-----BEGIN\nbGluZTE=\nbGluZTI=\n-----END", "list": `["first-item","second-item"]`})
 	in.State = []byte(`{"refresh":"r3fresh-t0ken","n":[1,{"deep":"deep-secret"}]}`)
 	l, out := book()
-	call := l.begin(func(s *secrets) { s.input(schema, in) })
+	call := l.begin(func(s *secrets) { s.input(schema, in) }, nil)
 	quoted, _ := json.Marshal(in.Values()["password"])
 	l.write([]byte("at https://public.example with " + in.Values()["password"]))
 	l.write([]byte("escaped " + url.QueryEscape(in.Values()["password"]) + " and " + url.PathEscape(in.Values()["password"]) + " and " + string(quoted)))
@@ -110,15 +112,15 @@ func TestLogsHideSecretsOfCalls(t *testing.T) {
 // no later ones.
 func TestLinesWaitForTheirCalls(t *testing.T) {
 	l, out := book()
-	first := l.begin(nil)
+	first := l.begin(nil, nil)
 	l.write([]byte("one"))
-	second := l.begin(nil)
+	second := l.begin(nil, nil)
 	l.write([]byte("two"))
 	l.end(first, nil)
 	if text := out.String(); !strings.Contains(text, "one") || strings.Contains(text, "two") {
 		t.Errorf("after the first call: %s", text)
 	}
-	l.begin(nil) // never ends
+	l.begin(nil, nil) // never ends
 	l.end(second, nil)
 	if text := out.String(); !strings.Contains(text, "two") {
 		t.Errorf("after the second call: %s", text)
@@ -151,15 +153,15 @@ func TestLogsForgetOldCalls(t *testing.T) {
 	l, _ := book()
 	clock := time.Unix(1e9, 0)
 	l.now = func() time.Time { return clock }
-	open := l.begin(nil)
+	open := l.begin(nil, nil)
 	for range 10 * recentCalls {
-		l.end(l.begin(nil), nil)
+		l.end(l.begin(nil, nil), nil)
 	}
 	if n := len(l.calls); n > recentCalls+1 || l.calls[0] != open {
 		t.Errorf("%d calls are remembered", n)
 	}
 	clock = clock.Add(2 * recentTime)
-	l.end(l.begin(nil), nil)
+	l.end(l.begin(nil, nil), nil)
 	if n := len(l.calls); n != 2 {
 		t.Errorf("%d calls are remembered after a while", n)
 	}
@@ -168,7 +170,7 @@ func TestLogsForgetOldCalls(t *testing.T) {
 func TestLongLinesAreCut(t *testing.T) {
 	l, out := book()
 	secret := strings.Repeat("s3cret", 500)
-	l.begin(func(s *secrets) { s.add(secret) })
+	l.begin(func(s *secrets) { s.add(secret) }, nil)
 	w := &lineWriter{logs: l, wait: func(int) {}}
 	line := strings.Repeat("x", maxShown-10) + secret + strings.Repeat("y", 2*maxLine)
 	for i := 0; i < len(line); i += 1000 {
@@ -180,5 +182,70 @@ func TestLongLinesAreCut(t *testing.T) {
 	text := out.String()
 	if strings.Contains(text, "s3cret") || !strings.Contains(text, "bytes more") || !strings.Contains(text, "next") || len(text) > 2*maxShown {
 		t.Errorf("%d bytes in the log: …%s", len(text), text[max(0, len(text)-300):])
+	}
+}
+
+// However a plugin writes a secret, it is hidden, as long as there is a common
+// name for how.
+func TestEncodedSecretsAreHidden(t *testing.T) {
+	const secret = `pass "word"/+&7f3a9`
+	for _, bare := range []bool{false, true} {
+		l, out := book()
+		l.bare = bare
+		l.end(l.begin(func(s *secrets) { s.add(secret) }, nil), nil)
+		for _, line := range []string{
+			base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte("u:" + secret)),
+			base64.RawStdEncoding.EncodeToString([]byte("x" + secret + "y")), fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret),
+			fmt.Sprint([]byte(secret)), fmt.Sprintf("%q", secret),
+		} {
+			l.write([]byte("it is " + line))
+		}
+		if n := strings.Count(out.String(), "[secret]"); bare && n != 0 || !bare && n != 7 {
+			t.Errorf("%d secrets were hidden:\n%s", n, out)
+		}
+	}
+}
+
+// saying answers every request with the same body.
+type saying string
+
+func (s saying) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		io.Copy(io.Discard, r.Body)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Set-Cookie": {"sid=c00kie-0123456789"}},
+		Body: io.NopCloser(strings.NewReader(string(s)))}, nil
+}
+
+// What a plugin and its service have said to each other is hidden, even if the
+// plugin dies before it says any of it to the host.
+func TestOverheardSecretsAreHidden(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		l, out := book()
+		said := &overheard{next: saying(`{"access_token":"t0ken-abcdefghijkl\/x","scope":"read.everything.there.is","id":"a%2Fb%2Fc0123456789abc"}`)}
+		call := l.begin(nil, said)
+		r, _ := http.NewRequest(http.MethodPost, "https://a.example", strings.NewReader("grant=refresh&refresh_token=r3fresh-mnopqrstuvw"))
+		r.Header.Set("Authorization", "Basic dXNlcjpwYXNzd29yZDEyMw==")
+		resp, err := said.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		l.write([]byte("sent dXNlcjpwYXNzd29yZDEyMw and r3fresh-mnopqrstuvw"))
+		l.write([]byte("got c00kie-0123456789, a/b/c0123456789abc and " + string(body)))
+		l.write([]byte("panic: t0ken-abcdefghijkl, read.everything.there.is"))
+		if dies {
+			l.finish()
+		} else {
+			l.end(call, nil)
+		}
+		for _, secret := range []string{"dXNlcjpwYXNzd29yZDEyMw", "r3fresh", "c00kie", "t0ken", "a/b/c0", "a%2Fb"} {
+			if strings.Contains(out.String(), secret) {
+				t.Errorf("the log shows %q:\n%s", secret, out)
+			}
+		}
+		if !strings.Contains(out.String(), "read.everything.there.is") {
+			t.Errorf("nothing is left of the log:\n%s", out)
+		}
 	}
 }

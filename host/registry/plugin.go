@@ -129,9 +129,19 @@ func (f *facade) try(ctx context.Context, s *slot, c call) (again bool, err erro
 	policy, _ := egress.PolicyFrom(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	said := &overheard{next: policy.Through}
+	if said.next == nil {
+		said.next = f.r.cfg.Guard
+	}
+	policy.Through = said
 	out, id := egress.NewCall(f.r.online(ctx), policy), rand.Text()
 	p.live.Store(id, out)
-	heard := p.logs.begin(c.asks)
+	heard := p.logs.begin(func(s *secrets) {
+		s.one(id)
+		if c.asks != nil {
+			c.asks(s)
+		}
+	}, said)
 	err = c.run(wire.WithCall(ctx, id), p.wire.Plugin(now.wire))
 	if !f.r.off(defence.CallEnd) {
 		p.live.Delete(id)

@@ -70,7 +70,7 @@ func (r *Registry) launch(ctx context.Context, name string, i *image, guard *egr
 		return nil, fmt.Errorf("its folder for sockets cannot be made: %w", err)
 	}
 	l := newLogs(r.log.Named(name), r.cfg.now)
-	l.raw = r.off(defence.Plain)
+	l.raw, l.bare = r.off(defence.Plain), r.off(defence.Redacted)
 	if r.off(defence.Paced) {
 		l.unpace()
 	}

@@ -3,10 +3,15 @@
 package registry
 
 import (
+	"cmp"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/credhost/credhost/sdk"
@@ -19,8 +24,9 @@ type secrets []string
 // shorter can be guessed, and hiding it would leave nothing of a log.
 const minSecret = 4
 
-// add adds a secret as it may show in a log: whole, escaped for a URL or for
-// JSON, and line by line; if it is JSON, each text in it too.
+// add adds a secret as it may show in a log: whole, escaped, encoded or quoted
+// in the ways that programs have for it, and line by line; if it is JSON, each
+// text in it too.
 func (s *secrets) add(text string) {
 	s.one(text)
 	if strings.ContainsAny(text, "\r\n") {
@@ -40,12 +46,31 @@ func (s *secrets) one(text string) {
 	if len(text) < minSecret {
 		return
 	}
+	*s = append(*s, text)
+	if len(text) < 2*minSecret {
+		return // encoded, it would be a word that stands there by chance
+	}
 	quoted, _ := json.Marshal(text)
-	for _, form := range []string{text, url.QueryEscape(text), url.PathEscape(text), string(quoted[1 : len(quoted)-1])} {
-		if !slices.Contains(*s, form) {
+	inGo := strconv.Quote(text)
+	for _, form := range []string{
+		url.QueryEscape(text), url.PathEscape(text), string(quoted[1 : len(quoted)-1]), inGo[1 : len(inGo)-1],
+		hex.EncodeToString([]byte(text)), fmt.Sprintf("%X", text), strings.Trim(fmt.Sprint([]byte(text)), "[]"),
+	} {
+		if form != text {
 			*s = append(*s, form)
 		}
 	}
+	for offset := range 3 {
+		*s = append(*s, inBase64(base64.StdEncoding, text, offset), inBase64(base64.URLEncoding, text, offset))
+	}
+}
+
+// inBase64 returns those characters of text in base64 that it alone decides, if
+// it begins at an offset in the three bytes that four characters hold: behind a
+// user's name, say.
+func inBase64(e *base64.Encoding, text string, offset int) string {
+	coded := e.WithPadding(base64.NoPadding).EncodeToString(append(make([]byte, offset), text...))
+	return coded[[]int{0, 2, 3}[offset] : (offset+len(text))*8/6]
 }
 
 func (s *secrets) leaves(v any) {
@@ -124,7 +149,8 @@ func (s *secrets) callback(cb sdk.Callback) {
 // hold another.
 func (s secrets) replacer() *strings.Replacer {
 	sorted := slices.Clone(s)
-	slices.SortFunc(sorted, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(sorted, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	sorted = slices.Compact(sorted)
 	pairs := make([]string, 0, 2*len(sorted))
 	for _, text := range sorted {
 		pairs = append(pairs, text, "[secret]")
