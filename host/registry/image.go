@@ -107,12 +107,14 @@ func (a *album) get(f found, want digest) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if i.digest != want && !a.inexact {
+	if a.inexact {
+		i.digest = want
+	}
+	if i.digest != want {
 		i.discard()
 		return nil, changed(i.digest, want)
 	}
-	a.keep(i)
-	return i, nil
+	return a.keep(i), nil
 }
 
 func (a *album) have(d digest) *image {

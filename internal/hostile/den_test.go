@@ -59,7 +59,7 @@ func (w *world) den(names ...string) *den {
 	guard := egress.NewWithContext(w.ctx, egress.Config{Routes: maps.Clone(w.routes), MaxRequest: 1 << 20, MaxTraffic: 4 << 20})
 	w.t.Cleanup(func() { guard.Close() })
 	d.cfg = registry.Config{
-		Dirs: []string{d.dir}, Runtime: filepath.Join(base, "run"), WatchTime: time.Hour, Guard: guard,
+		Dirs: []string{d.dir}, Cache: filepath.Join(base, "cache"), Runtime: filepath.Join(base, "run"), WatchTime: time.Hour, Guard: guard,
 		Logger: registry.Logger(slog.New(plainLines{w.log})),
 	}
 	for _, name := range names {
@@ -89,7 +89,8 @@ func (d *den) open() *registry.Registry {
 		if d.r, err = registry.Open(d.w.ctx, d.cfg); err != nil {
 			d.w.t.Fatal(err)
 		}
-		d.w.t.Cleanup(func() { d.r.Close() })
+		opened := d.r // a test may close it, and open another
+		d.w.t.Cleanup(func() { opened.Close() })
 	}
 	return d.r
 }

@@ -2,4 +2,7 @@
 
 package hostile
 
-var machine []Case
+import "slices"
+
+// machine are the cases of other users and programs of the machine.
+var machine = slices.Concat(trusting)
