@@ -28,8 +28,9 @@ func (w *Workspace) approval(ctx context.Context, c *credential, cb sdk.Callback
 	}
 	page := &page{c: c, in: in, cb: cb, heard: &hearing{next: w.h.out}}
 	page.heard.accept = func(q url.Values) bool { return page.parameters(ctx, q) == "" }
-	asking := egress.WithPolicy(ctx, egress.Policy{Origins: c.Origins.Answers, Through: page.heard})
-	a, err := p.(sdk.Connector).Connect(asking, in, cb)
+	policy, _ := egress.PolicyFrom(c.allow(ctx, c.Origins.Answers))
+	policy.Through = page.heard
+	a, err := p.(sdk.Connector).Connect(egress.WithPolicy(ctx, policy), in, cb)
 	if err != nil {
 		return sdk.Approval{}, "", err
 	}

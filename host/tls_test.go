@@ -3,6 +3,7 @@
 package host_test
 
 import (
+	"compress/gzip"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -95,12 +96,19 @@ type private struct {
 func servePrivate(t testing.TB, ca, clients *authority) *private {
 	t.Helper()
 	p := &private{ca: ca}
-	der, key := ca.issue(&x509.Certificate{Subject: pkix.Name{CommonName: "placed"}, DNSNames: []string{"placed.example"}}, time.Hour)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.addr = serveNamed(t, "placed.example", ca, clients, func(w http.ResponseWriter, r *http.Request) {
 		p.requests.Add(1)
 		p.keys.Store(r.Header.Get("X-Api-Key"))
 		testplugin.PlacedStandin{}.ServeHTTP(w, r)
-	}))
+	})
+	return p
+}
+
+// serveNamed starts a service of that name, and returns its address.
+func serveNamed(t testing.TB, name string, ca, clients *authority, h http.HandlerFunc) (addr string) {
+	t.Helper()
+	der, key := ca.issue(&x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}}, time.Hour)
+	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.EnableHTTP2 = true
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
@@ -110,8 +118,7 @@ func servePrivate(t testing.TB, ca, clients *authority) *private {
 	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	p.addr = s.Listener.Addr().String()
-	return p
+	return s.Listener.Addr().String()
 }
 
 // behind opens a host for which p is the service of the type placed.
@@ -317,6 +324,51 @@ func TestWrongTLS(t *testing.T) {
 	_, err = apps.Create(t.Context(), host.New{Type: "homed", Values: all, TLS: host.TLS{CA: ca.pem}})
 	refused(t, err, sdk.Invalid, "")
 	refused(t, apps.Update(t.Context(), app, host.Patch{TLS: &host.TLSPatch{CA: &ca.pem}}), sdk.Invalid, "")
+}
+
+// TestTLSOfConnecting shows that settings of TLS hold while a person connects a
+// credential, too; and that the host hears what a service answers then, though
+// it be compressed: without that, a pushed request would be none.
+func TestTLSOfConnecting(t *testing.T) {
+	t.Parallel()
+	ca, clients := newAuthority(t, "private"), newAuthority(t, "clients")
+	standin := testplugin.NewPushedStandin()
+	var packed atomic.Int64
+	addr := serveNamed(t, "pushed.example", ca, clients, func(w http.ResponseWriter, r *http.Request) {
+		said := httptest.NewRecorder()
+		standin.ServeHTTP(said, r)
+		for name, values := range said.Header() {
+			w.Header()[name] = values
+		}
+		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.WriteHeader(said.Code)
+			w.Write(said.Body.Bytes())
+			return
+		}
+		packed.Add(1)
+		w.Header().Del("Content-Length")
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(said.Code)
+		z := gzip.NewWriter(w)
+		z.Write(said.Body.Bytes())
+		z.Close()
+	})
+	h := open(t, func(c *host.Config) { c.Egress.Routes["https://pushed.example"] = addr })
+	certificate, key := clients.client("ada", time.Hour)
+	id, err := h.Add(t.Context(), host.New{Type: "pushed", Values: testplugin.Answers("pushed"), TLS: host.TLS{CA: ca.pem, Certificate: certificate, Key: key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := h.begin(id); !strings.Contains(f.URL, "request_uri=") {
+		t.Errorf("people are sent to %s, where no request was pushed", f.URL)
+	}
+	if packed.Load() == 0 {
+		t.Error("nothing was compressed: this test proves less than it says")
+	}
+	other := h.create("pushed", nil)
+	if _, err := h.Connect(t.Context(), other, "anna"); err == nil {
+		t.Error("another credential's pushed request went there, too")
+	}
 }
 
 // TestTLSEndsAFlow shows that nobody changes whom a code is told to while a

@@ -3,6 +3,7 @@
 package egress
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 )
@@ -127,5 +128,19 @@ func TestMetadataNames(t *testing.T) {
 	wide := New(Config{Allow: []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16")}})
 	if wide.Check("https://metadata.google.internal") == nil {
 		t.Error("a prefix opens it by accident")
+	}
+}
+
+// The way through a proxy checks what it dials by itself, whoever has looked
+// before.
+func TestProxyChecksWhatItDials(t *testing.T) {
+	t.Parallel()
+	for _, names := range []bool{false, true} {
+		g := New(Config{Proxy: "http://proxy.invalid:1", ProxyResolves: names})
+		for _, addr := range []string{"127.0.0.1:80", "[::1]:80", "10.0.0.1:443", "localhost:80", "a.localhost:80", "metadata.google.internal:80", "[::ffff:127.0.0.1]:80"} {
+			if _, err := g.dialChecked(t.Context(), "tcp", addr); !errors.Is(err, errAddress) {
+				t.Errorf("%s: %v, want %v", addr, err, errAddress)
+			}
+		}
 	}
 }
