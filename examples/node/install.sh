@@ -12,4 +12,5 @@ rm -rf "$to"
 mkdir -p "$to"
 cp -R main.mjs egress.mjs package.json node_modules ../../schemas/plugin/v1/plugin.proto "$to"
 sed "s|/usr/bin/node|$(readlink -f "$(command -v node)")|" plugin.json >"$to/plugin.json"
+find "$to/node_modules" \( -name '*.ts' -o -name '*.map' -o -name '*.md' -o -name .bin \) -prune -exec rm -rf {} + # nothing that runs
 chmod -R go-w "$to"

@@ -193,8 +193,12 @@ func TestBadBundles(t *testing.T) {
 	dir := filepath.Join(b.dir, prefix+"typo")
 	os.Mkdir(dir, 0o755)
 	os.WriteFile(filepath.Join(dir, manifestFile), []byte(`{"main":"x","file":["x"]}`), 0o644)
+	dir = filepath.Join(b.dir, prefix+"twice")
+	os.Mkdir(dir, 0o755)
+	os.WriteFile(filepath.Join(dir, manifestFile), []byte(`{"main":"x","files":["x"],"main":"y"}`), 0o644)
 	r := b.open()
 	for name, words := range map[string][]string{
+		"twice":    {"is not a manifest", `the name "main" twice`},
 		"leaves":   {"lib/link", "leads out of the folder"},
 		"up":       {"must be the path of a file below this folder"},
 		"absent":   {"absent.py", "is not there"},

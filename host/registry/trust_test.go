@@ -83,6 +83,25 @@ func TestTypeClaimedTwiceIsRefused(t *testing.T) {
 	wantError(t, r.Trust(t.Context(), o), "plugin beta serves no type that could be used")
 }
 
+// Who owns a type's name owns those that look like it.
+func TestTypeThatDiffersInCaseIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r := b.trusted("zeta", conf{Types: []string{"acmeMail"}})
+	b.install("alpha", conf{Types: []string{"acmemail", "own"}})
+	o, err := r.Inspect(t.Context(), "alpha")
+	if err != nil || !cmp.Equal(typeNames(o.Types), []string{"own"}) || len(o.Faults) != 1 {
+		t.Fatalf("offer %+v, %v", o, err)
+	}
+	wantWords(t, o.Faults[0], `type "acmemail" is refused: it belongs to plugin zeta`)
+	if err := r.Trust(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if typ, err := r.Type("acmemail"); err == nil {
+		t.Errorf("type acmemail: %+v", typ)
+	}
+}
+
 // A type that an older version served stays with the program.
 func TestClaimOutlivesAVersion(t *testing.T) {
 	t.Parallel()
