@@ -8,8 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/credhost/credhost/host/egress"
 )
@@ -99,6 +101,47 @@ func BenchmarkEgress(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkTokenRequest has a direct request and one through the host take
+// turns, so that whatever else the machine does hits both, and reports the
+// medians. The connection to the host is opened anew for each, as most calls do.
+func BenchmarkTokenRequest(b *testing.B) {
+	services(b, func(b *testing.B, addr string, secure bool, roots *x509.CertPool) {
+		origin := "http://" + addr
+		if secure {
+			origin = "https://" + addr
+		}
+		tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
+		defer tr.CloseIdleConnections()
+		direct := &http.Client{Transport: tr}
+		w := newWay(b, newGuard(b, egress.Config{Allow: loopback, RootCAs: roots}))
+		w.call(call1, origin)
+		through := w.client(call1)
+		through.Transport.(*http.Transport).DisableKeepAlives = true
+		var bare, ours []time.Duration
+		take := func(client *http.Client, all *[]time.Duration) {
+			begin := time.Now()
+			askToken(b, client, origin)
+			*all = append(*all, time.Since(begin))
+		}
+		for range 10 {
+			askToken(b, direct, origin)
+			askToken(b, through, origin)
+		}
+		for b.Loop() {
+			take(direct, &bare)
+			take(through, &ours)
+		}
+		b.ReportMetric(median(bare), "bare-ns/call")
+		b.ReportMetric(median(ours), "ns/call")
+	})
+}
+
+// median returns the median, in nanoseconds.
+func median(all []time.Duration) float64 {
+	slices.Sort(all)
+	return float64(all[len(all)/2])
 }
 
 // BenchmarkGuard is what the host's own clients pay, to be compared with

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -130,6 +131,36 @@ func TestManyHeaders(t *testing.T) {
 	defer lax.Close()
 	if _, _, err := get(t, t.Context(), lax, many); err != nil {
 		t.Errorf("without the defence: %v", err)
+	}
+}
+
+// In HTTP/2, too, headers have a largest size; and so has what comes after a
+// body, in both.
+func TestLargeHeadsAndTails(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", 400<<10)
+	for _, second := range []bool{false, true} {
+		addr, roots := serveTLS(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/head" {
+				w.Header().Set("X", large)
+				return
+			}
+			w.Header().Set("Trailer", "X")
+			io.WriteString(w, "a body")
+			w.(http.Flusher).Flush()
+			w.Header().Set("X", large)
+		}, func(s *httptest.Server) { s.EnableHTTP2 = second })
+		g := newGuard(t, egress.Config{RootCAs: roots, Routes: map[string]string{"https://example.com": addr}})
+		_, _, err := get(t, t.Context(), g, "https://example.com/head")
+		refused(t, err, sdk.Unavailable, "https://example.com")
+		if _, _, err := get(t, t.Context(), g, "https://example.com/tail"); err == nil {
+			t.Errorf("HTTP/2: %v: a trailer of %d bytes was taken", second, len(large))
+		}
+		lax := egress.NewWithContext(defence.Without(t.Context(), defence.HeadSize), egress.Config{RootCAs: roots, Routes: map[string]string{"https://example.com": addr}})
+		defer lax.Close()
+		if _, _, err := get(t, t.Context(), lax, "https://example.com/head"); err != nil {
+			t.Errorf("HTTP/2: %v: without the defence: %v", second, err)
+		}
 	}
 }
 
