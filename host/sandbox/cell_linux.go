@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The descriptors that a helper begins with, beside the standard ones. What it
+// The descriptors that a shim begins with, beside the standard ones. What it
 // opens itself has the numbers after them.
 const (
 	reportFD  = 3
@@ -56,7 +56,7 @@ func (c *Cell) SocketsAt() string {
 	return c.Sockets
 }
 
-// script returns what the helper does. If nothing is to be executed, as when a
+// script returns what the shim does. If nothing is to be executed, as when a
 // cell is only tried, it ends in order instead.
 func (c *Cell) script(k kernel) *script {
 	s := newScript()
@@ -100,7 +100,7 @@ func (c *Cell) script(k kernel) *script {
 	return s
 }
 
-// failedStatus is with what a helper ends that has failed.
+// failedStatus is with what a shim ends that has failed.
 const failedStatus = 111
 
 // report says what the last call returned.
@@ -116,7 +116,7 @@ func (c *Cell) directory() string {
 	return c.Dir
 }
 
-// namespaces lets a child go on, in namespaces of its own, while the helper
+// namespaces lets a child go on, in namespaces of its own, while the shim
 // waits for it and reports how it ended. The child is the first process of its
 // namespace: with it, all that it may have started ends.
 func (c *Cell) namespaces(s *script, k kernel) {

@@ -87,7 +87,7 @@ func (g *Cgroup) Make(b Bounds) (*Group, error) {
 		file, value string
 	}{
 		{"memory.max", strconv.FormatInt(b.Memory, 10)}, {"memory.swap.max", "0"}, {"memory.oom.group", "1"},
-		{"pids.max", strconv.Itoa(b.Threads + 1)}, // and the helper
+		{"pids.max", strconv.Itoa(b.Threads + 1)}, // and the shim
 	} {
 		if err != nil {
 			break

@@ -64,7 +64,7 @@ func TestCgroup(t *testing.T) {
 	run.Go()
 	in, err := os.ReadFile(filepath.Join(group.dir.Name(), "cgroup.procs"))
 	if err != nil || len(strings.Fields(string(in))) != 2 {
-		t.Errorf("the group has %q, %v; want the helper and the program", in, err)
+		t.Errorf("the group has %q, %v; want the shim and the program", in, err)
 	}
 	if err := group.Close(); err != nil { // which kills them
 		t.Error(err)

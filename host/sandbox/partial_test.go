@@ -47,13 +47,13 @@ func contained(t *testing.T) {
 	s.do("", "execute the test", unix.SYS_EXECVEAT, reportFD, s.text(""), s.texts(args), s.texts(env), unix.AT_EMPTY_PATH)
 	s.here(failed)
 	s.do("", "end", unix.SYS_EXIT_GROUP, failedStatus).then = [3]target{failed, failed, failed}
-	helper, err := helperFile(s)
+	shim, err := shimFile(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer helper.Close()
+	defer shim.Close()
 	cmd := exec.Command("/proc/self/fd/" + "4")
-	cmd.ExtraFiles = []*os.File{exe, helper}
+	cmd.ExtraFiles = []*os.File{exe, shim}
 	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("PASS: "+t.Name())) {
 		t.Errorf("in a container: %v\n%s", err, out)
 	}

@@ -23,9 +23,9 @@ import (
 // A Run is a program in its cell.
 type Run struct {
 	script *script
-	helper *os.File
-	report *net.UnixConn // what the helper says of it
-	theirs *os.File      // the helper's end
+	shim   *os.File
+	report *net.UnixConn // what the shim says of it
+	theirs *os.File      // the shim's end
 
 	waits  bool          // there is a folder to wait for
 	handed chan struct{} // closed when the folder was handed over, or will not be
@@ -35,10 +35,10 @@ type Run struct {
 	failed error
 	status *syscall.WaitStatus
 
-	done chan struct{} // closed when the helper says no more
+	done chan struct{} // closed when the shim says no more
 }
 
-// Records that a helper sends, beside the notes of its calls.
+// Records that a shim sends, beside the notes of its calls.
 const (
 	begunMark  = 1 // the child has begun
 	endedMark  = 2 // it has ended; the status follows
@@ -49,28 +49,28 @@ const (
 // the program's, to be set by the caller; [Run.Started] must be called when the
 // command was started, or when it will not be.
 //
-// The command's process is the helper, which ends when the program has; the
+// The command's process is the shim, which ends when the program has; the
 // two are in one process group, if the command has one of its own, and the
 // program cannot leave it.
 func (c *Cell) Command() (*exec.Cmd, *Run, error) {
 	k := thisKernel()
 	s := c.script(k)
-	helper, err := helperFile(s)
+	shim, err := shimFile(s)
 	if err != nil {
 		return nil, nil, err
 	}
 	ours, theirs, err := pair()
 	if err != nil {
-		helper.Close()
+		shim.Close()
 		return nil, nil, err
 	}
-	run := &Run{script: s, helper: helper, report: ours, theirs: theirs, waits: c.has(Root), handed: make(chan struct{}), done: make(chan struct{})}
+	run := &Run{script: s, shim: shim, report: ours, theirs: theirs, waits: c.has(Root), handed: make(chan struct{}), done: make(chan struct{})}
 	cmd := &exec.Cmd{
-		Path: "/proc/self/fd/" + strconv.Itoa(int(helper.Fd())), Args: []string{"cell"},
+		Path: "/proc/self/fd/" + strconv.Itoa(int(shim.Fd())), Args: []string{"cell"},
 		Env: []string{c.Mark}, ExtraFiles: []*os.File{theirs, c.Program}, Dir: "/",
 	}
 	if c.Program == nil {
-		cmd.ExtraFiles[1] = helper // so that descriptors have the same numbers
+		cmd.ExtraFiles[1] = shim // so that descriptors have the same numbers
 	} else {
 		cmd.Args = c.Args[:1]
 	}
@@ -124,12 +124,12 @@ func (r *Run) Close() {
 
 // Started begins to hear what becomes of the cell.
 func (r *Run) Started() {
-	r.helper.Close()
+	r.shim.Close()
 	r.theirs.Close()
 	go r.hear()
 }
 
-// hear reads the records of the helper.
+// hear reads the records of the shim.
 func (r *Run) hear() {
 	defer close(r.done)
 	defer r.report.Close()
@@ -176,7 +176,7 @@ func passed(rights []byte) *os.File {
 	return os.NewFile(uintptr(fds[0]), "sockets")
 }
 
-// An Error says what a helper could not do.
+// An Error says what a shim could not do.
 type Error struct {
 	Part  Part
 	What  string // as in "it could not WHAT"
@@ -217,7 +217,7 @@ func (r *Run) CPU(first int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// Failed waits until the helper has said its last, which it has when the
+// Failed waits until the shim has said its last, which it has when the
 // program has ended, and returns why there was no cell; nil if there was.
 func (r *Run) Failed() error {
 	<-r.done
@@ -227,7 +227,7 @@ func (r *Run) Failed() error {
 }
 
 // Status returns how the program ended, once the command has: waited is what
-// the command's Wait returned, which is about the helper. Nil is an end in
+// the command's Wait returned, which is about the shim. Nil is an end in
 // order.
 func (r *Run) Status(waited error) error {
 	<-r.done

@@ -9,10 +9,10 @@
 // The host cannot make it of itself: what a thread of a Go program does to
 // itself it does to others, and a fork of a host copies its page tables. Nor
 // can it execute itself again, for an embedder's initialisers would run. So it
-// executes a helper of some hundred bytes, which is assembled with this
-// package (helper_amd64.s) and does nothing but make system calls off a list.
+// executes a shim of some hundred bytes, which is assembled with this
+// package (shim_amd64.s) and does nothing but make system calls off a list.
 // The list is made here, in Go, where it can be read: see cell_linux.go. The
-// helper makes one call after the other, and says on a pipe which one failed.
+// shim makes one call after the other, and says on a pipe which one failed.
 // It ends with the one that executes the program.
 //
 // # Levels
@@ -96,7 +96,7 @@ type Cell struct {
 
 	Limits Bounds
 
-	// Mark is put into the environment of the helper, which outlives the
+	// Mark is put into the environment of the shim, which outlives the
 	// program by a moment: by it a later host finds what a dead one left.
 	Mark string
 

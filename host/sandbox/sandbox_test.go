@@ -428,8 +428,8 @@ func TestNoProgram(t *testing.T) {
 	run.Close()
 }
 
-// When the helper dies the program does.
-func TestProgramEndsWithItsHelper(t *testing.T) {
+// When the shim dies the program does.
+func TestProgramEndsWithItsShim(t *testing.T) {
 	everyUser(t, func(t *testing.T) {
 		need(t, Full)
 		r := start(t, Cell{Level: Full}, "hang")

@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// A script is the list of system calls that a helper makes.
+// A script is the list of system calls that a shim makes.
 type script struct {
 	calls  []call
 	labels []int // of a label, the number of the call that is there
@@ -101,7 +101,7 @@ func (s *script) texts(all []string) uintptr {
 	return s.words(append(ptrs, 0)...)
 }
 
-// assemble returns the list and the blobs as the helper reads them.
+// assemble returns the list and the blobs as the shim reads them.
 func (s *script) assemble() (data, blobs []byte) {
 	at := func(n int) uint64 { return dataAt + noteLen + callLen*uint64(n) }
 	data = make([]byte, noteLen, noteLen+callLen*len(s.calls))

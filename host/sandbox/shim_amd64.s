@@ -4,15 +4,15 @@
 
 #include "textflag.h"
 
-// The helper: all of a program that makes system calls off a list. The host
+// The shim: all of a program that makes system calls off a list. The host
 // copies it out of its own text, so it may refer to nothing but registers and
-// the one address at which the host puts the data: see helper_linux.go.
+// the one address at which the host puts the data: see shim_linux.go.
 //
 // The data begins with a note of two words, which call was made last and what
 // it returned. At 16 follow the calls, ten words each: the number, six
 // arguments, and the addresses of the calls that are next if it fails, if it
 // returns zero, and if it returns more. It uses no stack, and never returns.
-TEXT helper<>(SB), NOSPLIT|NOFRAME, $0-0
+TEXT shim<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVQ $0x10000000, R13 // the note
 	LEAQ 16(R13), R12     // the first call
 call:
@@ -41,8 +41,8 @@ failed:
 	QUAD $0x646e652072656c70
 	RET
 
-// func helperText() unsafe.Pointer
-TEXT ·helperText(SB), NOSPLIT, $0-8
-	LEAQ helper<>(SB), AX
+// func shimText() unsafe.Pointer
+TEXT ·shimText(SB), NOSPLIT, $0-8
+	LEAQ shim<>(SB), AX
 	MOVQ AX, ret+0(FP)
 	RET

@@ -16,25 +16,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperText returns where the helper is in this program.
-func helperText() unsafe.Pointer
+// shimText returns where the shim is in this program.
+func shimText() unsafe.Pointer
 
-// helperEnd is what follows the helper's last instruction.
-var helperEnd = binary.LittleEndian.AppendUint64(nil, 0x646e652072656c70)
+// shimEnd is what follows the shim's last instruction.
+var shimEnd = binary.LittleEndian.AppendUint64(nil, 0x646e652072656c70)
 
-// helperCode returns the helper's instructions.
-var helperCode = sync.OnceValues(func() ([]byte, error) {
+// shimCode returns the shim's instructions.
+var shimCode = sync.OnceValues(func() ([]byte, error) {
 	// It is much shorter. What follows it is the rest of this program's text,
 	// of which the function that returns its address is a part.
-	text := unsafe.Slice((*byte)(helperText()), 160)
-	end := bytes.Index(text, helperEnd)
+	text := unsafe.Slice((*byte)(shimText()), 160)
+	end := bytes.Index(text, shimEnd)
 	if end < 0 {
-		return nil, errors.New("the sandbox's helper is not whole")
+		return nil, errors.New("the sandbox's shim is not whole")
 	}
 	return bytes.Clone(text[:end]), nil
 })
 
-// Where the parts of a helper are in its memory. The assembly knows dataAt.
+// Where the parts of a shim are in its memory. The assembly knows dataAt.
 const (
 	codeAt  = 0x00400000
 	dataAt  = 0x10000000
@@ -44,7 +44,7 @@ const (
 	align   = 0x10000 // the largest page there is
 )
 
-// image returns the helper as a program: an ELF file of three segments, which
+// image returns the shim as a program: an ELF file of three segments, which
 // are its code, its list of calls, and what the calls point to.
 func image(code, data, blobs []byte) []byte {
 	const headers = 64 + 4*56
@@ -78,9 +78,9 @@ func image(code, data, blobs []byte) []byte {
 	return out.Bytes()
 }
 
-// helperFile returns a file in memory that holds the helper of a script.
-func helperFile(s *script) (*os.File, error) {
-	code, err := helperCode()
+// shimFile returns a file in memory that holds the shim of a script.
+func shimFile(s *script) (*os.File, error) {
+	code, err := shimCode()
 	if err != nil {
 		return nil, err
 	}

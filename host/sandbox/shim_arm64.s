@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// The helper: see helper_amd64.s.
-TEXT helper<>(SB), NOSPLIT|NOFRAME, $0-0
+// The shim: see shim_amd64.s.
+TEXT shim<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $0x10000000, R20 // the note
 	ADD  $16, R20, R19    // the first call
 call:
@@ -35,8 +35,8 @@ failed:
 	WORD $0x646e6520
 	RET
 
-// func helperText() unsafe.Pointer
-TEXT ·helperText(SB), NOSPLIT, $0-8
-	MOVD $helper<>(SB), R0
+// func shimText() unsafe.Pointer
+TEXT ·shimText(SB), NOSPLIT, $0-8
+	MOVD $shim<>(SB), R0
 	MOVD R0, ret+0(FP)
 	RET
