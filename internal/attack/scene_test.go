@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/credhost/credhost/host/memstore"
 	"github.com/credhost/credhost/host/sealer"
 	"github.com/credhost/credhost/internal/defence"
+	"github.com/credhost/credhost/internal/hostile"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -228,8 +230,22 @@ type attack struct {
 }
 
 // try shows that an attack succeeds with its defence off, and fails with all
-// on; and that an honest visit works then.
+// on; and that an honest visit works then. All attacks of a test, and no others,
+// are cases of package hostile.
 func try(t *testing.T, attacks []attack) {
+	cases := map[string][]defence.Defence{}
+	for _, c := range hostile.Of("internal/attack", t.Name()) {
+		cases[c.Name] = c.Defences
+	}
+	for _, a := range attacks {
+		if off, ok := cases[a.name]; !ok || !slices.Equal(off, a.off) {
+			t.Errorf("in the table of package hostile, %q has the defences %q, and not %q", a.name, off, a.off)
+		}
+		delete(cases, a.name)
+	}
+	for name := range cases {
+		t.Errorf("nobody tries %q", name)
+	}
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,12 +5,11 @@
 // off (see package defence), and then to fail, in the way that the case says,
 // with all of them on. An attack that never succeeds may fail for want of skill.
 //
-// The tests are in this package and, for what is tried while somebody connects
-// a credential, in internal/attack. docs/security.md is made of the list, so
-// that what it says is what is tested: see the command secdoc.
-//
-// Most cases are tried on a real host, with a real plugin process and services
-// on this machine.
+// The tests are in this package, on real hosts with real plugin processes and
+// services on this machine; for what is tried while somebody connects a
+// credential, they are in internal/attack, and for a few beside what they are
+// about. docs/security.md is made of the list, so that what it says is what is
+// tested: see the command secdoc.
 package hostile
 
 import (
@@ -49,7 +48,8 @@ type Case struct {
 	Contrast string
 
 	// In is the folder of its test and Test the test's name, if they are others
-	// than its actor's, which are in this package.
+	// than its actor's, which are in this package. A test in another folder than
+	// these two may have no subtest of the case's name.
 	In, Test string
 }
 
@@ -74,19 +74,13 @@ func (c Case) TestName() string {
 
 // Cases returns all cases, those of one actor after those of another.
 func Cases() []Case {
-	all := slices.Concat(plugins, services, callers, pages, thieves, machine)
+	all := slices.Concat(plugins, connectingPlugins, services, callers, connecting, thieves, machine, elsewhere)
 	order := []Who{Plugin, Service, Caller, Page, Thief, Machine}
 	slices.SortStableFunc(all, func(a, b Case) int { return slices.Index(order, a.Who) - slices.Index(order, b.Who) })
 	return all
 }
 
-// Of returns the cases of one actor whose tests are in one folder.
-func Of(who Who, folder string) []Case {
-	var some []Case
-	for _, c := range Cases() {
-		if c.Who == who && c.Folder() == folder {
-			some = append(some, c)
-		}
-	}
-	return some
+// Of returns the cases of the test with the given name in a folder.
+func Of(folder, test string) []Case {
+	return slices.DeleteFunc(Cases(), func(c Case) bool { return c.Folder() != folder || c.TestName() != test })
 }

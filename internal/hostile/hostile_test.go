@@ -41,7 +41,10 @@ func try(t *testing.T, who hostile.Who, all ...attempts) {
 		}
 		maps.Copy(made, some)
 	}
-	for _, c := range hostile.Of(who, "internal/hostile") {
+	for _, c := range hostile.Of("internal/hostile", t.Name()) {
+		if c.Who != who {
+			t.Errorf("%q is a case of another actor", c.Name)
+		}
 		a, ok := made[c.Name]
 		if !ok {
 			t.Errorf("nobody tries %q", c.Name)
@@ -95,10 +98,26 @@ func TestCases(t *testing.T) {
 		if len(c.Defences) == 0 && c.Contrast == "" || c.Contrast != "" && !sentence(c.Contrast) {
 			t.Errorf("%s: a case has defences that can be switched off, or a contrast, in a sentence", id)
 		}
-		if _, err := os.Stat(filepath.Join("../..", c.Folder())); err != nil {
-			t.Errorf("%s: there is no folder %s", id, c.Folder())
+		if !declares(t, c.Folder(), c.TestName()) {
+			t.Errorf("%s: there is no such test in %s", id, c.Folder())
 		}
 	}
+}
+
+// declares reports whether a folder, below the module's root, has a test.
+func declares(t *testing.T, folder, test string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("../..", folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(name string) bool {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text), "\nfunc "+test+"(t *testing.T) {")
+	})
 }
 
 func sentence(s string) bool { return len(s) > 10 && strings.HasSuffix(s, ".") }

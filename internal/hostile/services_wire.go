@@ -112,7 +112,7 @@ var wire = []Case{
 	{
 		Who: Service, Name: "headers without end",
 		Tries:    "It sends megabytes of headers, and thousands of them.",
-		Stopped:  "An answer has a hundred headers, or some more, and a largest size of them.",
+		Stopped:  "An answer has a thousand headers at most, and 256 KiB of them.",
 		Defences: []defence.Defence{defence.HeadSize},
 	},
 	{
