@@ -81,7 +81,7 @@ func (c *Cell) script(k kernel) *script {
 		s.landlock(k.landlock, freeFD, c.rules())
 	}
 	if c.has(Filter) {
-		f := filter(programFD)
+		f := filter(programFD, !c.has(Namespaces) && k.landlock < landlockSignals)
 		prog := s.words(uint64(len(f)), uint64(s.blob(filterBytes(f))))
 		s.do(Filter, "set the filter", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, prog)
 	}
@@ -255,6 +255,11 @@ func (t *tree) mkdir(dir string) {
 	t.s.do(Root, "make "+dir, unix.SYS_MKDIRAT, atCWD, t.s.text(t.at+dir), 0o755)
 }
 
+// addressSpace bounds what the kernel needs to keep a program's memory in
+// order, which may be much though nothing is in it. Programs reserve more than
+// they use: Go some hundred megabytes, Node.js some ten gigabytes.
+const addressSpace = 128 << 30
+
 // limits bounds what the program can use up.
 func (c *Cell) limits(s *script) {
 	b := c.Limits.WithDefaults()
@@ -263,7 +268,7 @@ func (c *Cell) limits(s *script) {
 		resource uintptr
 		limit    uint64
 	}{
-		{"memory", unix.RLIMIT_DATA, uint64(b.Memory)}, {"descriptors", unix.RLIMIT_NOFILE, uint64(b.Files)},
+		{"memory", unix.RLIMIT_DATA, uint64(b.Memory)}, {"address space", unix.RLIMIT_AS, addressSpace}, {"descriptors", unix.RLIMIT_NOFILE, uint64(b.Files)},
 		{"core dumps", unix.RLIMIT_CORE, 0}, {"files", unix.RLIMIT_FSIZE, 0}, {"locked memory", unix.RLIMIT_MEMLOCK, 0},
 		{"message queues", unix.RLIMIT_MSGQUEUE, 0}, {"priority", unix.RLIMIT_NICE, 0}, {"real time", unix.RLIMIT_RTPRIO, 0},
 	} {

@@ -26,12 +26,12 @@ var allowed = []uintptr{
 	unix.SYS_PREADV2, unix.SYS_PWRITEV2, unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE, unix.SYS_LSEEK,
 	unix.SYS_FSTAT, unix.SYS_STATX, unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_READLINKAT, unix.SYS_GETDENTS64,
 	unix.SYS_GETCWD, unix.SYS_CHDIR, unix.SYS_FCHDIR, unix.SYS_UMASK, unix.SYS_UNLINKAT, unix.SYS_FADVISE64, unix.SYS_READAHEAD,
-	unix.SYS_FSTATFS, unix.SYS_STATFS, unix.SYS_FCNTL, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2,
+	unix.SYS_FSTATFS, unix.SYS_STATFS, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2,
 	// what it waits for
 	unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SYS_PPOLL, unix.SYS_PSELECT6,
 	unix.SYS_EVENTFD2, unix.SYS_TIMERFD_CREATE, unix.SYS_TIMERFD_SETTIME, unix.SYS_TIMERFD_GETTIME, unix.SYS_SIGNALFD4,
 	// memory
-	unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_MINCORE, unix.SYS_MSYNC, unix.SYS_BRK,
+	unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_MINCORE, unix.SYS_MSYNC, unix.SYS_BRK,
 	unix.SYS_MLOCK, unix.SYS_MUNLOCK, unix.SYS_MEMBARRIER,
 	// threads and signals, of which its own process gets the latter
 	unix.SYS_FUTEX, unix.SYS_FUTEX_WAITV, unix.SYS_SET_ROBUST_LIST, unix.SYS_GET_ROBUST_LIST, unix.SYS_SET_TID_ADDRESS, unix.SYS_RSEQ,
@@ -39,7 +39,7 @@ var allowed = []uintptr{
 	unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETSCHEDULER, unix.SYS_SCHED_GET_PRIORITY_MAX, unix.SYS_SCHED_GET_PRIORITY_MIN,
 	unix.SYS_GETPRIORITY, unix.SYS_GETCPU, unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN,
 	unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGSUSPEND, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_SIGALTSTACK, unix.SYS_RESTART_SYSCALL,
-	unix.SYS_TGKILL, unix.SYS_TKILL, unix.SYS_KILL, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_GETPPID, unix.SYS_GETPGID, unix.SYS_GETSID,
+	unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_GETPPID, unix.SYS_GETPGID, unix.SYS_GETSID,
 	// who and where it is
 	unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_GETRESUID, unix.SYS_GETRESGID, unix.SYS_GETGROUPS,
 	unix.SYS_CAPGET, unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETRUSAGE, unix.SYS_GETRLIMIT, unix.SYS_TIMES, unix.SYS_GETRANDOM,
@@ -50,8 +50,19 @@ var allowed = []uintptr{
 	// Unix sockets
 	unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_CONNECT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
 	unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG, unix.SYS_SHUTDOWN,
-	unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKOPT,
+	unix.SYS_GETSOCKOPT,
 }
+
+// signals are the calls that send one.
+var signals = []uintptr{unix.SYS_TGKILL, unix.SYS_TKILL, unix.SYS_KILL}
+
+// What a program may not ask of a descriptor: to send signals to others, leases,
+// and large pipes. What it may not set of a socket: programs that the kernel
+// runs.
+var (
+	refusedFcntl   = []uint32{unix.F_SETOWN, unix.F_SETSIG, unix.F_SETOWN_EX, unix.F_SETLEASE, unix.F_NOTIFY, unix.F_SETPIPE_SZ}
+	refusedSockopt = []uint32{unix.SO_ATTACH_FILTER, unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_CBPF, unix.SO_ATTACH_REUSEPORT_EBPF, unix.SO_LOCK_FILTER}
+)
 
 // The options of prctl and the commands of ioctl that a program may use: its
 // name and what its memory is called; what a descriptor has to read, and
@@ -94,8 +105,9 @@ const (
 )
 
 // filter returns the program of the filter. Once it is in force, a descriptor
-// with the number exec can be executed, without a path, and nothing else.
-func filter(exec uint32) []unix.SockFilter {
+// with the number exec can be executed, without a path, and nothing else. If
+// mute, no signals can be sent: they could reach others.
+func filter(exec uint32, mute bool) []unix.SockFilter {
 	f := []unix.SockFilter{
 		{Code: load, K: atArch},
 		{Code: equal, K: nativeAudit, Jt: 1},
@@ -115,6 +127,20 @@ func filter(exec uint32) []unix.SockFilter {
 		}
 		return append(body, unix.SockFilter{Code: answer, K: otherwise})
 	}
+	noneOf := func(n uint32, values []uint32) []unix.SockFilter {
+		var body []unix.SockFilter
+		for _, v := range values {
+			body = append(body, arg(n), unix.SockFilter{Code: equal, K: v, Jf: 1}, unix.SockFilter{Code: answer, K: refused})
+		}
+		return append(body, unix.SockFilter{Code: answer, K: allow})
+	}
+	for _, nr := range signals {
+		verdict := uint32(allow)
+		if mute {
+			verdict = refused
+		}
+		block(nr, unix.SockFilter{Code: answer, K: verdict})
+	}
 	for _, nr := range slices.Concat(allowed, allowedNative) {
 		block(nr, unix.SockFilter{Code: answer, K: allow})
 	}
@@ -128,6 +154,13 @@ func filter(exec uint32) []unix.SockFilter {
 	const threads = unix.CLONE_THREAD | unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 	block(unix.SYS_CLONE, arg(0), unix.SockFilter{Code: mask, K: threads}, unix.SockFilter{Code: equal, K: unix.CLONE_THREAD, Jt: 1},
 		unix.SockFilter{Code: answer, K: refused}, unix.SockFilter{Code: answer, K: allow})
+	// Memory that is shared, or that grows like a stack, counts for no limit.
+	const shared = unix.MAP_SHARED | unix.MAP_ANONYMOUS
+	block(unix.SYS_MMAP, arg(3), unix.SockFilter{Code: mask, K: shared}, unix.SockFilter{Code: equal, K: shared, Jf: 1}, unix.SockFilter{Code: answer, K: refused},
+		arg(3), unix.SockFilter{Code: mask, K: unix.MAP_GROWSDOWN}, unix.SockFilter{Code: equal, K: 0, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
+		unix.SockFilter{Code: answer, K: allow})
+	block(unix.SYS_FCNTL, noneOf(1, refusedFcntl)...)
+	block(unix.SYS_SETSOCKOPT, append([]unix.SockFilter{arg(1), {Code: equal, K: unix.SOL_SOCKET, Jt: 1}, {Code: answer, K: refused}}, noneOf(2, refusedSockopt)...)...)
 	// Limits are looked at, not set.
 	block(unix.SYS_PRLIMIT64, arg(2), unix.SockFilter{Code: equal, K: 0, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
 		unix.SockFilter{Code: load, K: atArgs + 8*2 + 4}, unix.SockFilter{Code: equal, K: 0, Jt: 1}, unix.SockFilter{Code: answer, K: refused},

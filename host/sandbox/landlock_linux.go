@@ -19,6 +19,9 @@ func landlockABI() int {
 	return int(v)
 }
 
+// landlockSignals is the first version that keeps signals within a cell.
+const landlockSignals = 6
+
 // What Landlock lets be done below a path.
 const (
 	landlockRead   = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR | unix.LANDLOCK_ACCESS_FS_EXECUTE
@@ -45,7 +48,7 @@ func rulesetAttr(abi int) []byte {
 	if abi >= 4 {
 		attr = binary.LittleEndian.AppendUint64(attr, unix.LANDLOCK_ACCESS_NET_BIND_TCP|unix.LANDLOCK_ACCESS_NET_CONNECT_TCP)
 	}
-	if abi >= 6 {
+	if abi >= landlockSignals {
 		attr = binary.LittleEndian.AppendUint64(attr, unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET|unix.LANDLOCK_SCOPE_SIGNAL)
 	}
 	return attr

@@ -332,6 +332,9 @@ func TestEachPart(t *testing.T) {
 		{calls(unix.SYS_UNSHARE, unix.CLONE_NEWUSER), "invalid argument", []Part{Filter}},
 		{calls(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE), "done", []Part{Filter}},
 		{"memory:2000", "mapped", []Part{Limits}},
+		{"shared:2000", "mapped", []Part{Filter}},
+		{"growing:2000", "mapped", []Part{Filter}},
+		{"reserved:200000", "mapped", []Part{Limits}},
 		{"threads", "1000", []Part{Limits}},
 		{"exec:/bin/sh", "*", []Part{Root, Landlock, Filter}},
 	} {
@@ -474,7 +477,7 @@ func TestProbeReports(t *testing.T) {
 
 // The filter fits into what the kernel takes, and all its jumps lead somewhere.
 func TestFilterIsWhole(t *testing.T) {
-	f := filter(programFD)
+	f := filter(programFD, true)
 	if len(f) > 4096 {
 		t.Fatalf("it has %d instructions", len(f))
 	}

@@ -118,11 +118,10 @@ var tries = map[string]func(arg string) (string, error){
 		}
 		return "1000", nil
 	},
-	"memory": func(mib string) (string, error) {
-		n, _ := strconv.Atoi(mib)
-		_, err := syscall.Mmap(-1, 0, n<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
-		return "mapped", err
-	},
+	"memory":   mapped(syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON),
+	"shared":   mapped(syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED|syscall.MAP_ANON),
+	"growing":  mapped(syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_GROWSDOWN),
+	"reserved": mapped(syscall.PROT_READ, syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_NORESERVE),
 	"whoami": func(string) (string, error) {
 		host, err := os.Hostname()
 		return fmt.Sprintf("uid %d gid %d pid %d ppid %d host %s", os.Getuid(), os.Getgid(), os.Getpid(), os.Getppid(), host), err
@@ -170,6 +169,15 @@ var tries = map[string]func(arg string) (string, error){
 		time.Sleep(time.Hour)
 		return "", nil
 	},
+}
+
+// mapped returns a try that maps as many MiB as its argument says.
+func mapped(prot, flags int) func(string) (string, error) {
+	return func(mib string) (string, error) {
+		n, _ := strconv.Atoi(mib)
+		_, err := syscall.Mmap(-1, 0, n<<20, prot, flags)
+		return "mapped", err
+	}
 }
 
 func dial(network, address string) (string, error) {
