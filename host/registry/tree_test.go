@@ -286,3 +286,27 @@ func TestOnlyObjectsAreLoaded(t *testing.T) {
 	_, err = a.closure(bin, file, nil)
 	wantError(t, err, "asks for the loader /etc/passwd, which is not there or is none")
 }
+
+// The libraries of a bundle's own shared objects are read, too; those that the
+// bundle has itself are not the system's.
+func TestObjectsOfBundles(t *testing.T) {
+	t.Parallel()
+	sh, library := shell(t), anyLibrary(t)
+	b := newBench(t)
+	b.bundle("alpha", conf{}, func(dir string, m *manifest) {
+		b.write(filepath.Join(dir, "lib", "module.node"), read1(t, library))
+		b.write(filepath.Join(dir, "start.sh"), []byte("exec ./program\n"))
+		*m = manifest{Interpreter: sh, Main: "start.sh", Files: []string{"start.sh", "lib"}}
+	})
+	i, err := newAlbum(t.TempDir()).make(found{name: "alpha", path: filepath.Join(b.dir, prefix+"alpha"), bundle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.discard()
+	has := func(name string) bool {
+		return slices.ContainsFunc(i.reads, func(r read) bool { return filepath.Base(r.Path) == name })
+	}
+	if !has("libm.so.6") || has("module.node") {
+		t.Errorf("it reads %v", i.reads)
+	}
+}
