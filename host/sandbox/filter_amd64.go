@@ -8,6 +8,9 @@ import "golang.org/x/sys/unix"
 
 const nativeAudit uint32 = unix.AUDIT_ARCH_X86_64
 
+// align is how large a page may be.
+const align = 4 << 10
+
 // allowedNative are the older forms of calls that the list in filter_linux.go
 // has in their newer ones. The numbers of the x32 ABI, which has the same
 // architecture, are others, and are on no list.

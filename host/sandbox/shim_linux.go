@@ -41,7 +41,6 @@ const (
 	blobsAt = 0x20000000
 	noteLen = 16
 	callLen = 80
-	align   = 0x10000 // the largest page there is
 )
 
 // image returns the shim as a program: an ELF file of three segments, which
