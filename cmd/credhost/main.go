@@ -9,9 +9,14 @@
 // it opens the host, and how it ends.
 package main
 
-import "os"
+import (
+	"io"
+	"log"
+	"os"
+)
 
 func main() {
+	log.SetOutput(io.Discard) // net/http prints there what a service sends unasked
 	p := &program{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	os.Exit(p.run(os.Args[1:]))
 }
