@@ -64,13 +64,15 @@ func keepCookies(resp *http.Response, l *live) {
 const minEcho = 8
 
 // echoesOf returns the texts by which a service would give a grant away: each
-// secret that is attached, as it is and as a URL has it.
+// secret that is attached, as it is, as a URL has it, and as a URL has it that is
+// a parameter of another: the page to return to after a login, say.
 func echoesOf(g sdk.Grant) (all []string) {
 	add := func(secret string) {
 		if len(secret) < minEcho {
 			return
 		}
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+		query, path := url.QueryEscape(secret), url.PathEscape(secret)
+		for _, form := range []string{secret, query, path, url.QueryEscape(query), url.QueryEscape(path)} {
 			if !slices.Contains(all, form) {
 				all = append(all, form)
 			}

@@ -25,6 +25,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Www-Authenticate", `Key error="wrong key: `+shown+`"`)
 	w.Header().Set("X-Request", r.URL.String())
 	w.Header().Add("Link", "<https://placed.example"+r.URL.String()+">; rel=self")
+	w.Header().Set("X-Login", "/login?next="+url.QueryEscape(r.URL.String()))
 	w.Header().Set("X-Plain", "as it is")
 	if to, ok := strings.CutPrefix(r.URL.EscapedPath(), "/old"); ok {
 		w.Header().Set("Location", to+"/new?"+r.URL.RawQuery+"#there")
@@ -72,7 +73,7 @@ func TestEchoes(t *testing.T) {
 func gives(resp *http.Response) bool {
 	key := testplugin.Answers("placed")["apiKey"]
 	all := fmt.Sprint(resp.Status, resp.Header)
-	for _, form := range []string{key, url.QueryEscape(key), url.PathEscape(key)} {
+	for _, form := range []string{key, url.QueryEscape(key), url.PathEscape(key), url.QueryEscape(url.QueryEscape(key)), url.QueryEscape(url.PathEscape(key))} {
 		if strings.Contains(all, form) {
 			return true
 		}
