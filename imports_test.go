@@ -32,6 +32,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/attack", "", ""},
 	{"internal/attack/credhost-plugin-mallory", "sdk sdk/oauth sdk/serve", ""},
 	{"internal/bench", "", ""},
+	{"internal/canary", "", "x/sys"},
 	{"internal/defence", "", ""},
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},

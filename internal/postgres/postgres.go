@@ -162,6 +162,10 @@ func (s *Server) create(c Config) error {
 // program returns the path of one of the server's programs.
 func (s *Server) program(name string) string { return filepath.Join(s.bin, name) }
 
+// Folder is where the server keeps all that it keeps, for tests that look
+// through it.
+func (s *Server) Folder() string { return s.dir }
+
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // write writes a file of the server's, for the user that it runs as.
