@@ -35,6 +35,7 @@ func TestPrograms(t *testing.T) {
 		"silent by hand":  "without CREDHOST_PLUGIN it should say on standard error what it is, and exit with status 2",
 		"content by hand": "without CREDHOST_PLUGIN it should say on standard error what it is, and exit with status 2",
 		"talkative":       `its first line is "Hello.\n", and should be 1|1|unix|PATH|grpc|`,
+		"failing by hand": "exit with status 2",
 		"elsewhere":       "it must listen in PLUGIN_UNIX_SOCKET_DIR",
 		"stays":           "it did not exit within 2s after its standard input had ended",
 		"two":             "it describes 2 types, and none is called \"\": set Suite.Type",

@@ -20,6 +20,9 @@ func main() {
 		os.Exit(2)
 	case fault == "content by hand" && byHand:
 		os.Exit(0)
+	case fault == "failing by hand" && byHand:
+		os.Stderr.WriteString("It cannot be run by hand.\n")
+		os.Exit(1)
 	case fault == "elsewhere":
 		os.Setenv("PLUGIN_UNIX_SOCKET_DIR", os.TempDir()+"/..")
 	case fault == "stays":
