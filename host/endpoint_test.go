@@ -34,7 +34,7 @@ func breakerAt(t *testing.T, out http.RoundTripper) (get func() *endpoint, pass 
 	now := time.Now()
 	h := newHost(Config{Now: func() time.Time { return now }})
 	h.chance = func(below time.Duration) time.Duration { return below / 2 }
-	h.out = out
+	h.out, h.ctx = out, t.Context()
 	r, err := http.NewRequest(http.MethodPost, "https://idp.example/token?secret=x", nil)
 	if err != nil {
 		t.Fatal(err)
