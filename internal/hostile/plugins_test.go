@@ -18,13 +18,14 @@ import (
 )
 
 func TestPlugins(t *testing.T) {
-	try(t, hostile.Plugin, pluginsThatAnswer, pluginsThatDescribe, pluginsThatRun, pluginsThatReach)
+	dens.t = t
+	try(t, hostile.Plugin, pluginsThatAnswer, pluginsThatDescribe, pluginsThatRun, pluginsThatReach, pluginsThatLook, pluginsThatTake, pluginsThatAsk)
 }
 
 // kept makes an attempt of an answer that must not be kept.
 func kept(do string) func(w *world) (bool, error) {
 	return func(w *world) (bool, error) {
-		_, err := w.den("rogue").grant(do, "")
+		_, err := w.shared().grant(do, "")
 		return err == nil, err
 	}
 }
@@ -32,7 +33,7 @@ func kept(do string) func(w *world) (bool, error) {
 // signed makes an attempt of a signature that must not be taken.
 func signed(do string) func(w *world) (bool, error) {
 	return func(w *world) (bool, error) {
-		p := w.den("rogue").plugin("acme", "rogue")
+		p := w.shared().plugin("rogue")
 		_, err := p.(sdk.Signer).Sign(w.ctx, input(p, "sign:"+do, ""), sdk.Grant{Sign: sdk.SignURL}, sdk.Request{Method: "GET", URL: api + "/"})
 		return err == nil, err
 	}
@@ -41,7 +42,7 @@ func signed(do string) func(w *world) (bool, error) {
 // approved makes an attempt of an approval that must not be taken.
 func approved(do string) func(w *world) (bool, error) {
 	return func(w *world) (bool, error) {
-		p := w.den("connects").plugin("acme", "connects")
+		p := w.den("connects").plugin("connects")
 		_, err := p.(sdk.Connector).Connect(w.ctx, input(p, do, ""), sdk.Callback{RedirectURL: "https://host.example/callback"})
 		return err == nil, err
 	}
@@ -50,7 +51,7 @@ func approved(do string) func(w *world) (bool, error) {
 // offered makes an attempt of options that must not be taken.
 func offered(do string) func(w *world) (bool, error) {
 	return func(w *world) (bool, error) {
-		p := w.den("rogue").plugin("acme", "rogue")
+		p := w.shared().plugin("rogue")
 		field, _ := p.Schema().Field("arg")
 		_, err := p.(sdk.Suggester).Suggest(w.ctx, input(p, do, ""), sdk.Grant{}, field, "")
 		return err == nil, err
@@ -102,14 +103,14 @@ var pluginsThatAnswer = attempts{
 	"an error that escapes": {
 		says: "wrong[2Jyek",
 		run: func(w *world) (bool, error) {
-			_, err := w.den("rogue").grant("an error that escapes", "")
+			_, err := w.shared().grant("an error that escapes", "")
 			return err != nil && strings.Contains(err.Error(), "\x1b"), err
 		},
 	},
 	"an error about no field": {
 		says: "wrong",
 		run: func(w *world) (bool, error) {
-			_, err := w.den("rogue").grant("an error for a field", "")
+			_, err := w.shared().grant("an error for a field", "")
 			var e *sdk.Error
 			return errors.As(err, &e) && e.Field != "", err
 		},
@@ -117,7 +118,7 @@ var pluginsThatAnswer = attempts{
 	"a pause of years": {
 		says: "busy",
 		run: func(w *world) (bool, error) {
-			_, err := w.den("rogue").grant("wait for years", "")
+			_, err := w.shared().grant("wait for years", "")
 			var e *sdk.Error
 			return errors.As(err, &e) && e.RetryAfter > 24*time.Hour, err
 		},
@@ -125,7 +126,7 @@ var pluginsThatAnswer = attempts{
 	"a status with words": {
 		says: "broke the protocol: it must answer with an error",
 		run: func(w *world) (bool, error) {
-			_, err := w.den("rogue").grant("a status with words", "")
+			_, err := w.shared().grant("a status with words", "")
 			return err != nil && strings.Contains(err.Error(), canary), err
 		},
 	},

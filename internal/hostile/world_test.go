@@ -72,6 +72,7 @@ type world struct {
 	// easy says that this is the attempt that must succeed: the case's defences
 	// are off. A case without any makes the same attempt where it is allowed.
 	easy bool
+	off  []defence.Defence // of the case, if they are
 
 	// change, if not nil, changes what the host is made of before it is opened.
 	change func(*host.Config)
@@ -92,6 +93,7 @@ type world struct {
 func newWorld(t *testing.T, easy bool, off []defence.Defence) *world {
 	w := &world{t: t, ctx: t.Context(), easy: easy, log: new(transcript), audit: new(transcript), store: memstore.New(), routes: map[string]string{}}
 	if easy {
+		w.off = off
 		w.ctx = defence.Without(w.ctx, off...)
 	}
 	w.serve(evil, http.NotFoundHandler())

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -34,6 +35,7 @@ var acts = map[string]func(ctx context.Context, in sdk.Input) (string, error){
 	},
 	"hang":   func(context.Context, sdk.Input) (string, error) { rest(); return "", nil },
 	"freeze": freeze,
+	"stay":   func(context.Context, sdk.Input) (string, error) { stays.Store(true); return "", nil },
 	"hold":   hold,
 	"flood":  flood,
 	"print":  print,
@@ -46,6 +48,10 @@ var acts = map[string]func(ctx context.Context, in sdk.Input) (string, error){
 		return "", nil
 	},
 }
+
+// stays says that the program does not end when it is told to. Nor does it with
+// its standard input, which it does not read.
+var stays atomic.Bool
 
 // remembered is the secret of a call that is over.
 var remembered string

@@ -44,7 +44,7 @@ func main() {
 			return grpc.NewServer(append(opts, grpc.UnaryInterceptor(spoil(name)), grpc.StreamInterceptor(spoilStream(name)))...)
 		},
 	})
-	if name == "stubborn" { // it was told to end
+	if stays.Load() { // it was told to end
 		rest()
 	}
 }

@@ -70,7 +70,7 @@ var answers = map[string]func(ctx context.Context) (any, error){
 	"Grant an expiry before":         grant(&pluginv1.Grant{Header: header("X-Api-Key", "a"), Expiry: &timestamppb.Timestamp{Seconds: -315619200}}),
 	"Grant a thousand facts":         grant(&pluginv1.Grant{Facts: thousand()}),
 	"Grant an origin elsewhere":      grant(&pluginv1.Grant{Header: header("X-Api-Key", "stolen"), Origins: &pluginv1.Origins{Origins: []string{"https://api.good.example", "https://evil.example"}}}),
-	"Grant something huge":           grant(&pluginv1.Grant{State: make([]byte, 100<<20)}),
+	"Grant something huge":           grant(&pluginv1.Grant{State: make([]byte, 20<<20)}),
 	"Grant an error that escapes":    fails(&pluginv1.Error{Code: pluginv1.Code_CODE_INVALID, Message: "wrong\x1b[2J\u202eyek"}),
 	"Grant an error for a field":     fails(&pluginv1.Error{Code: pluginv1.Code_CODE_INVALID, Message: "wrong", Field: "nobody[0].href"}),
 	"Grant wait for years":           fails(&pluginv1.Error{Code: pluginv1.Code_CODE_UNAVAILABLE, Message: "busy", RetryAfter: durationpb.New(math.MaxInt64)}),

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/credhost/credhost/internal/wire/pluginv1"
@@ -35,7 +34,6 @@ var starts = map[string]func(){
 		fmt.Fprintln(os.Stderr, `{"@message":1}`)
 		fmt.Fprintln(os.Stderr, `{"@level":"error","@message":"the store is corrupt","@module":"credhost","@timestamp":"2000-01-01"}`)
 	},
-	"stubborn": func() { syscall.Close(0) }, // it does not end with its input
 }
 
 // greet says where the program listens, which is a lie, and waits.
