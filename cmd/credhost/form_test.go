@@ -88,7 +88,7 @@ func TestFormCreates(t *testing.T) {
 	s.Shows("HaloPSA checks the permissions", "  Client ID\n")
 	s.Type("me" + enter)
 	s.Shows("  Client secret\n")
-	s.Type("CANARY")
+	s.Type("CANARY-7F3A9")
 	s.Shows("> ******")
 
 	// Back to the first: what depends on it goes, and comes back as it was.
@@ -132,7 +132,7 @@ func TestFormThatIsLeftLeavesNothing(t *testing.T) {
 			s.Shows("> Personal Access Token")
 			s.Type(enter)
 			s.Shows("  Personal Access Token\n")
-			s.Type("CANARY")
+			s.Type("CANARY-7F3A9")
 			s.Shows("> ******")
 			if test.name == "Ctrl-D" { // which deletes, where there is something
 				s.Type(clearLine)
@@ -209,13 +209,13 @@ func TestFormWithoutColours(t *testing.T) {
 func TestFormTakesASecretOfSeveralLines(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(file, []byte("CANARY\nin a file\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("CANARY-7F3A9\nin a file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := world{}.sitDown(t, "create", "kinds", "--set", "key=CANARY", "--set", "mode=long", "--set", "note=x", "--set", "on=true",
+	s := world{}.sitDown(t, "create", "kinds", "--set", "key=CANARY-7F3A9", "--set", "mode=long", "--set", "note=x", "--set", "on=true",
 		"--set", "count=1", "--set", "tags=a", "--set", `headers={"a":"b"}`)
 	s.Shows("A notice stands here.", "  PEM\n", "paste it, or type @ and the name of a file")
-	s.Paste("-----BEGIN-----\nCANARY\n-----END-----\n")
+	s.Paste("-----BEGIN-----\nCANARY-7F3A9\n-----END-----\n")
 	s.Shows("lines: 3")
 	s.Type(tab)
 	s.Shows("✓ PEM: ********", "  At (optional)\n")
@@ -238,7 +238,7 @@ func TestFormEdits(t *testing.T) {
 		"--set", "clientId=me", "--set", "hostingType=onPremise", "--set", "scope=read:tickets")
 	first.Shows("  Client secret\n")
 	first.Hides("Client ID") // was given
-	first.Type("CANARY" + enter + enter)
+	first.Type("CANARY-7F3A9" + enter + enter)
 	first.exits(0)
 
 	s := world{data: first.data}.sitDown(t, "edit", first.shown().ID)
@@ -256,7 +256,7 @@ func TestFormEdits(t *testing.T) {
 	// The host refuses: at the field, and everything typed is kept.
 	s.Shows("! must be entered again", "✓ Authorisation server URL: https://elsewhere.example/auth")
 	s.Hides("leave it empty")
-	s.Type("CANARY" + tab + tab)
+	s.Type("CANARY-7F3A9" + tab + tab)
 	s.Shows("enter save")
 	s.Type(enter)
 	s.exits(0)
@@ -286,7 +286,7 @@ func TestNothingIsWrittenIntoTheForm(t *testing.T) {
 	t.Parallel()
 	s := world{}.sitDown(t, "create", "kinds", "--log-level", "debug")
 	s.Shows("> Short")
-	s.Type(enter + "CANARY" + enter + enter)
+	s.Type(enter + "CANARY-7F3A9" + enter + enter)
 	s.exits(0)
 	written := s.Written()
 	form, after, ok := strings.Cut(written, "A new key file was made")
@@ -306,7 +306,7 @@ func TestFormAsksWhatTheApplicationDoesNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := o.ws.Applications().Create(t.Context(), host.New{Type: "homed", Values: sdk.Values{"clientId": "us", "clientSecret": "CANARY"}})
+	app, err := o.ws.Applications().Create(t.Context(), host.New{Type: "homed", Values: sdk.Values{"clientId": "us", "clientSecret": "CANARY-7F3A9"}})
 	if err := errors.Join(err, o.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestListShowsAllPages(t *testing.T) {
 	defer o.Close()
 	const n = 201
 	for range n {
-		if _, err := o.ws.Create(t.Context(), "faxplus", sdk.Values{"personalAccessToken": "CANARY"}); err != nil {
+		if _, err := o.ws.Create(t.Context(), "faxplus", sdk.Values{"personalAccessToken": "CANARY-7F3A9"}); err != nil {
 			t.Fatal(err)
 		}
 	}

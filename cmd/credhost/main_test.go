@@ -58,8 +58,8 @@ func credhost() {
 	w := &watch{}
 	p := &program{in: os.Stdin, out: w.over(os.Stdout), err: w.over(os.Stderr)}
 	code := p.run(os.Args[1:])
-	if secret := w.found(); secret != "" {
-		fmt.Fprintf(os.Stderr, "a secret was shown: %q\n", secret)
+	if leak := w.found(); leak != "" {
+		fmt.Fprintln(os.Stderr, "a secret was shown:", leak)
 		os.Exit(leaked)
 	}
 	os.Exit(code)
@@ -95,10 +95,8 @@ func (w *watch) Write(p []byte) (int, error) {
 func (w *watch) found() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, secret := range secrets {
-		if bytes.Contains(w.seen.Bytes(), []byte(secret)) {
-			return secret
-		}
+	for _, leak := range nest().Search("what the program wrote", w.seen.Bytes()) {
+		return leak.String()
 	}
 	return ""
 }

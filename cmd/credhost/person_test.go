@@ -77,7 +77,7 @@ func (s *seat) exits(code int) {
 	if left := s.Modes(); len(left) > 0 {
 		s.t.Errorf("the terminal was left with: %s", strings.Join(left, ", "))
 	}
-	if written := s.Written(); strings.Contains(written, "CANARY") {
+	if written := s.Written(); strings.Contains(written, "CANARY-7F3A9") {
 		s.t.Errorf("the terminal showed a secret: %q", written)
 	}
 }
@@ -109,7 +109,7 @@ func TestPromptsShowNoSecret(t *testing.T) {
 	s.Type("pat\n")
 	s.Shows("what you type is not shown")
 	s.Listens()
-	s.Type("CANARY\n")
+	s.Type("CANARY-7F3A9\n")
 	s.Shows("Token expires")
 	s.Type("\n")
 	s.exits(0)
@@ -127,10 +127,10 @@ func TestPromptsHidePastedLines(t *testing.T) {
 	s := dumb.sitDown(t, "create", "kinds", "--set", "mode=long", "--set", "note=x", "--set", "on=true", "--set", "count=1", "--set", "tags=a", "--set", `headers={"a":"b"}`)
 	s.Shows("what you type is not shown")
 	s.Listens()
-	s.Type("CANARY key\r")
+	s.Type("CANARY-7F3A9 key\r")
 	s.Shows("PEM", "a line that has only a dot")
 	s.Listens()
-	s.Type("-----BEGIN CANARY-----\rCANARY\r-----END CANARY-----\r.\r")
+	s.Type("-----BEGIN CANARY-7F3A9-----\rCANARY-7F3A9\r-----END CANARY-7F3A9-----\r.\r")
 	s.Shows("At (optional)")
 	s.Type("\x03")
 	s.exits(codeInterrupted.exit)
@@ -161,7 +161,7 @@ func TestAnInterruptEndsPrompts(t *testing.T) {
 	s := dumb.sitDown(t, "create", "faxplus", "--set", "authMethod=pat")
 	s.Shows("what you type is not shown")
 	s.Listens()
-	s.Type("CANARY\x03")
+	s.Type("CANARY-7F3A9\x03")
 	s.exits(codeInterrupted.exit)
 	s.Shows("credhost: interrupted")
 	s.madeNothing()

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -16,11 +15,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/credhost/credhost/internal/canary"
 	"github.com/credhost/credhost/internal/standin"
 	"github.com/credhost/credhost/internal/testplugin"
 )
@@ -29,7 +30,7 @@ import (
 // and no file of a data folder holds one.
 var secrets = append([]string{
 	standin.HaloClientSecret, standin.HelloCloudClientSecret, standin.HelloCloudPassword,
-	standin.FaxPlusClientSecret, standin.FaxPlusToken, "CANARY",
+	standin.FaxPlusClientSecret, standin.FaxPlusToken, "CANARY-7F3A9",
 }, testplugin.Secrets()...)
 
 // TestScripts runs the scripts in testdata, one for each command or so. Each
@@ -89,29 +90,37 @@ func (f fixture) setup(e *testscript.Env) error {
 	e.Values[services{}] = map[string]standin.Service{}
 	t := e.T()
 	e.Defer(func() {
-		if where := search(e.WorkDir, data); where != "" {
-			t.Log(where + " holds a secret in the clear")
+		if leak := search(e.WorkDir, data); leak != "" {
+			t.Log(leak)
 			t.FailNow()
 		}
 	})
 	return os.WriteFile(filepath.Join(data, "credhost.lock"), f.lock, 0o600)
 }
 
-// search returns the file in a data folder that holds a secret, if one does.
-func search(work, data string) (where string) {
+// nest finds the secrets, in whatever spelling.
+var nest = sync.OnceValue(func() *canary.Nest {
+	n := canary.New()
+	for _, secret := range append(secrets, testplugin.AccountFile(false)) {
+		n.Add("secret", secret)
+	}
+	return n
+})
+
+// search returns the first secret that a data folder holds, if it holds one.
+func search(work, data string) (found string) {
 	filepath.WalkDir(data, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return nil
 		}
 		text, _ := os.ReadFile(path)
-		for _, secret := range secrets {
-			if bytes.Contains(text, []byte(secret)) {
-				where, _ = filepath.Rel(work, path)
-			}
+		rel, _ := filepath.Rel(work, path)
+		for _, leak := range nest().Search(rel, text) {
+			found = leak.String()
 		}
 		return nil
 	})
-	return where
+	return found
 }
 
 // services is the key of a script's stand-ins.

@@ -16,7 +16,7 @@ import (
 // URL of a database, for a role whose password is a secret.
 func TestStoreInPostgreSQL(t *testing.T) {
 	server := postgres.Start(t, postgres.Config{})
-	server.SQL(t, "postgres", "CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'CANARY'")
+	server.SQL(t, "postgres", "CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'CANARY-7F3A9'")
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/postgres",
 		RequireUniqueNames: true,
@@ -27,7 +27,7 @@ func TestStoreInPostgreSQL(t *testing.T) {
 			}
 			u.User = url.User("guarded")
 			e.Setenv("STORE", u.String())
-			u.User = url.UserPassword("guarded", "CANARY")
+			u.User = url.UserPassword("guarded", "CANARY-7F3A9")
 			e.Setenv("STORE_WITH_PASSWORD", u.String())
 			e.Setenv("PGPASSFILE", filepath.Join(e.WorkDir, "none")) // not this user's own
 			return plugins.setup(e)
