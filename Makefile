@@ -63,13 +63,14 @@ clean: ## remove what was built (never ./data, the store)
 # says so.
 .PHONY: test
 test: need-go ## run all tests
-	@forms=; oauth=; postgres=; ./internal/formtest/tools.sh && forms=1; ./internal/realoauth/tools.sh && oauth=1; \
-		./internal/postgres/tools.sh && postgres=1; \
+	@forms=; oauth=; postgres=; languages=; ./internal/formtest/tools.sh && forms=1; ./internal/realoauth/tools.sh && oauth=1; \
+		./internal/postgres/tools.sh && postgres=1; ./examples/tools.sh && languages=1; \
 		echo "$(GO) test $(TESTFLAGS) ./..."; \
-		CREDHOST_NEED_FORMS=$$forms CREDHOST_NEED_OAUTH=$$oauth CREDHOST_NEED_POSTGRES=$$postgres $(GO) test $(TESTFLAGS) ./... || exit; \
+		CREDHOST_NEED_FORMS=$$forms CREDHOST_NEED_OAUTH=$$oauth CREDHOST_NEED_POSTGRES=$$postgres CREDHOST_NEED_LANGUAGES=$$languages $(GO) test $(TESTFLAGS) ./... || exit; \
 		test -n "$$forms" || ./internal/formtest/tools.sh || true; \
 		test -n "$$oauth" || ./internal/realoauth/tools.sh || true; \
-		test -n "$$postgres" || ./internal/postgres/tools.sh || true
+		test -n "$$postgres" || ./internal/postgres/tools.sh || true; \
+		test -n "$$languages" || ./examples/tools.sh || true
 
 HISTORIES ?= 100000
 
@@ -89,6 +90,10 @@ oauth-tools: need-go ## install what the tests against real OAuth servers need: 
 .PHONY: postgres-tools
 postgres-tools: ## install what the tests of the PostgreSQL store need: PostgreSQL, PgBouncer
 	@./internal/postgres/tools.sh
+
+.PHONY: languages-tools
+languages-tools: ## install what the plugins in other languages need: Node.js, Python, gRPC
+	@./examples/tools.sh
 
 .PHONY: race
 race: need-cc ## run all tests under the race detector
