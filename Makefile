@@ -79,6 +79,12 @@ HISTORIES ?= 100000
 simulate: need-go ## simulate HISTORIES (100000) histories of renewal in which everything goes wrong
 	CREDHOST_HISTORIES=$(HISTORIES) $(GO) test -run '^TestSimulation$$' -timeout 0 -v ./host
 
+CRASHES ?= 10000
+
+.PHONY: crashes
+crashes: need-go ## have plugins crash CRASHES (10000) times, and count what is left
+	CREDHOST_CRASHES=$(CRASHES) $(GO) test -run '^TestCrashesLeakNothing$$' -timeout 0 -v ./host/registry
+
 .PHONY: forms-tools
 forms-tools: ## install what the tests of forms need: Node.js, Chromium, form libraries
 	@./internal/formtest/tools.sh

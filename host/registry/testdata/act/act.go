@@ -172,6 +172,9 @@ func act(ctx context.Context, in sdk.Input) error {
 		if once(in.Get(token)) {
 			os.Exit(2)
 		}
+	case "panic":
+		go panic("out of cheese")
+		time.Sleep(time.Hour)
 	case "segfault":
 		syscall.Kill(os.Getpid(), syscall.SIGSEGV)
 		time.Sleep(time.Hour)
