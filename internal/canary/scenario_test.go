@@ -164,3 +164,19 @@ func TestPlantedInARun(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedSecrets shows that a run finds what services repeat beside the
+// bodies of their answers, if the host passes it on, and that it does not.
+func TestRepeatedSecrets(t *testing.T) {
+	t.Parallel()
+	for _, off := range []defence.Defence{defence.Unechoed, ""} {
+		r := work(t, orders{Only: []string{"placed", "homed"}, Off: []defence.Defence{off}})
+		leaks := r.search(t)
+		switch {
+		case off == "":
+			report(t, leaks)
+		case !slices.ContainsFunc(leaks, func(l canary.Leak) bool { return strings.Contains(l.Sink, "results") }):
+			t.Error("without the defence, nothing of what the services repeat was found")
+		}
+	}
+}

@@ -5,4 +5,4 @@ package hostile
 import "slices"
 
 // machine are the cases of other users and programs of the machine.
-var machine = slices.Concat(trusting)
+var machine = slices.Concat(trusting, leaking)
