@@ -64,6 +64,11 @@ func checkHead(head string) error {
 		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 			return malformed("has a header that is not one")
 		}
+		for _, framing := range []string{"Host", "Content-Length", "Transfer-Encoding"} {
+			if sdk.SameHeader(name, framing) && !strings.EqualFold(name, framing) {
+				return malformed("has a header that some servers take for " + framing)
+			}
+		}
 		count[strings.ToLower(name)]++
 	}
 	switch {

@@ -97,6 +97,7 @@ func (s *session) prepare(r *http.Request) error {
 	s.last, r.Close = r.Close, false // an end of this connection is none of the next
 	s.removeHops(r.Header)
 	r.Header.Del("Expect")
+	r.Trailer = nil // which a service may merge with the headers
 	if _, ok := r.Header["User-Agent"]; !ok {
 		r.Header["User-Agent"] = []string{""} // or net/http would name itself
 	}

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,7 +193,12 @@ func (s *session) removeHops(h http.Header) {
 			h.Del(strings.TrimSpace(name))
 		}
 	}
-	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Transfer-Encoding", "Upgrade"} {
-		h.Del(name)
-	}
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return slices.ContainsFunc(hops, func(hop string) bool { return sdk.SameHeader(hop, name) })
+	})
+}
+
+// hops are the headers of one connection, whatever a server takes for them.
+var hops = []string{
+	"Connection", "Http2-Settings", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Transfer-Encoding", "Upgrade",
 }

@@ -147,6 +147,8 @@ func TestSmuggling(t *testing.T) {
 		"list of lengths":        "POST / HTTP/1.1\r\n" + host + "Content-Length: 5, 5\r\n\r\nabcde",
 		"signed length":          "POST / HTTP/1.1\r\n" + host + "Content-Length: +5\r\n\r\nabcde",
 		"two encodings":          "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+		"an encoding, to some":   "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nTransfer_Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a length, to some":      "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nContent.Length: 0\r\n\r\n0\r\n\r\n",
 		"another encoding":       "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
 		"space before the colon": "POST / HTTP/1.1\r\n" + host + "Content-Length : 5\r\n\r\nabcde",
 		"folded header":          "GET / HTTP/1.1\r\n" + host + "X: a\r\n b\r\n\r\n",
@@ -431,12 +433,26 @@ func TestHopsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := exchange(t, w, s.URL, "GET / HTTP/1.1\r\nHost: "+u.Host+"\r\nConnection: close, X-Hop, upgrade\r\nX-Hop: 1\r\nUpgrade: websocket\r\n"+
-		"Proxy-Connection: keep-alive\r\nKeep-Alive: 1\r\nTE: trailers\r\nX-End: 1\r\n\r\n")
+		"Proxy-Connection: keep-alive\r\nKeep-Alive: 1\r\nTE: trailers\r\nproxy_authorization: Basic eA==\r\nHTTP2-Settings: AAMA\r\nKeep_Alive: 1\r\nX-End: 1\r\n\r\n")
 	if diff := cmp.Diff(http.Header{"X-End": {"1"}}, seen); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
 	if strings.Contains(answer, "X-Hop") || strings.Contains(answer, "Keep-Alive") || !strings.Contains(answer, "\r\nConnection: close\r\n") {
 		t.Errorf("got %q, want nothing of the host's connection, and the end of the plugin's", answer)
+	}
+}
+
+// What a plugin sends after a body, a service might take for headers.
+func TestNoTrailersAreSent(t *testing.T) {
+	t.Parallel()
+	var seen *http.Request
+	origin := serve(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); seen = r })
+	w := newWay(t, newGuard(t, egress.Config{Allow: loopback}))
+	w.call(call1, origin)
+	_, host, _ := strings.Cut(origin, "://")
+	exchange(t, w, origin, "POST / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Role\r\n\r\n2\r\nok\r\n0\r\nX-Role: admin\r\n\r\n")
+	if seen == nil || len(seen.Trailer) > 0 || seen.Header.Get("Trailer") != "" {
+		t.Errorf("the service got %+v", seen)
 	}
 }
 
