@@ -160,6 +160,7 @@ var rawAnswers = attempts{
 	},
 	"a bomb for a workflow": {
 		run: func(w *world) (bool, error) {
+			w.alone()
 			w.serve(api, bomb())
 			id := w.create("key", nil)
 			if w.easy { // as net/http has it, where nobody says otherwise

@@ -43,6 +43,7 @@ var storms = attempts{
 	"a token endpoint that is down": {
 		says: "does not answer requests for grants at the moment",
 		run: func(w *world) (bool, error) {
+			w.alone()
 			w.serve(api, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { rw.WriteHeader(http.StatusServiceUnavailable) }))
 			var err error
 			for range 8 {
@@ -53,6 +54,7 @@ var storms = attempts{
 	},
 	"a wait of ten years": {
 		run: func(w *world) (bool, error) {
+			w.alone()
 			down, wait := true, "315360000"
 			if w.easy {
 				wait = "90000" // a day and an hour, of which a day counts
@@ -81,6 +83,7 @@ var storms = attempts{
 	},
 	"a grant of another account's": {
 		run: func(w *world) (bool, error) {
+			w.alone()
 			accounts := make(chan string, 2)
 			accounts <- "anna"
 			accounts <- "eve"

@@ -155,6 +155,7 @@ const much = 32 << 20
 // lifetime reports whether a lifetime makes the host renew for each request.
 func lifetime(malicious string) attempt {
 	return attempt{run: func(w *world) (bool, error) {
+		w.alone() // such grants are renewed in the background
 		said := malicious
 		if w.easy {
 			said = "0.000001"

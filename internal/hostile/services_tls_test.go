@@ -174,6 +174,7 @@ var handshakes = attempts{
 	"no TLS at all": {
 		says: "could not be reached",
 		run: func(w *world) (bool, error) {
+			w.alone()
 			w.serve(api, http.NotFoundHandler())
 			if !w.easy {
 				w.routes[api] = strings.TrimPrefix(w.routes[api], "http://") // connected to in the origin's place, with its TLS
@@ -198,6 +199,7 @@ var handshakes = attempts{
 	"a handshake that never ends": {
 		says: "did not answer in time",
 		run: func(w *world) (bool, error) {
+			w.alone()
 			w.listen(api, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 			w.routes[api] = strings.TrimPrefix(w.routes[api], "http://")
 			w.trust()

@@ -40,11 +40,10 @@ func (w *world) record(workspace, id string) host.Record {
 }
 
 // forged has a thief change acme's record of a credential, and put it back
-// wherever it says. It reports whether a host that begins then sends the secret.
+// wherever it says. It reports whether the host then sends the secret.
 func forged(says string, forge func(w *world, r host.Record) host.Record) attempt {
 	return attempt{says: says, run: func(w *world) (bool, error) {
 		w.serve(api, http.NotFoundHandler())
-		w.serve("https://acme.good.example", http.NotFoundHandler())
 		forgery := forge(w, w.record("acme", w.create("key", nil)))
 		if err := w.put(forgery); err != nil {
 			return false, err
@@ -53,7 +52,7 @@ func forged(says string, forge func(w *world, r host.Record) host.Record) attemp
 		if err != nil {
 			return false, err
 		}
-		resp, err := w.open().Workspace(forgery.Workspace).Client(forgery.ID).Do(r)
+		resp, err := w.host().Workspace(forgery.Workspace).Client(forgery.ID).Do(r)
 		if err == nil {
 			resp.Body.Close()
 		}
@@ -120,7 +119,7 @@ var changedRecords = attempts{
 			if err != nil {
 				return false, err
 			}
-			resp, err := w.open().Workspace("acme").Client(id).Do(r)
+			resp, err := w.host().Workspace("acme").Client(id).Do(r)
 			if err == nil {
 				resp.Body.Close()
 			}
@@ -180,6 +179,7 @@ func (w *world) inFiles() func() []byte {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { store.Close() })
+	w.alone()
 	w.store = store
 	return func() (all []byte) {
 		files, err := filepath.Glob(filepath.Join(dir, "*"))

@@ -33,7 +33,15 @@ import (
 // programs is the folder with the plugin, and with what a host remembers of it.
 var programs, remembered string
 
+// programsEnv is where the programs are that another run of this test has
+// built, for the user it has become, who builds none.
+const programsEnv = "CREDHOST_HOSTILE_PROGRAMS"
+
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(programsEnv); dir != "" {
+		programs, remembered = filepath.Join(dir, "plugins"), filepath.Join(dir, "t", "cache")
+		os.Exit(m.Run())
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "credhost-hostile")
 		if err != nil {
@@ -46,6 +54,7 @@ func TestMain(m *testing.M) {
 		if out, err := build.CombinedOutput(); err != nil {
 			panic(string(out))
 		}
+		defer closeHouses()
 		return m.Run()
 	}())
 }
@@ -74,6 +83,12 @@ type world struct {
 	easy bool
 	off  []defence.Defence // of the case, if they are
 
+	// shares says that the world may use a host that others have used, as long as
+	// it serves api and evil alone. See [world.alone].
+	shares   bool
+	handlers map[string]http.Handler // of a world that shares
+	speaks   func(net.Conn)          // for api, in the place of a handler
+
 	// change, if not nil, changes what the host is made of before it is opened.
 	change func(*host.Config)
 
@@ -90,8 +105,14 @@ type world struct {
 	opened *host.Host
 }
 
+// newWorld returns a world with a host of its own.
 func newWorld(t *testing.T, easy bool, off []defence.Defence) *world {
-	w := &world{t: t, ctx: t.Context(), easy: easy, log: new(transcript), audit: new(transcript), store: memstore.New(), routes: map[string]string{}}
+	return begin(t, easy, false, off)
+}
+
+func begin(t *testing.T, easy, shares bool, off []defence.Defence) *world {
+	w := &world{t: t, ctx: t.Context(), easy: easy, shares: shares, log: new(transcript), audit: new(transcript), store: memstore.New(),
+		routes: map[string]string{}, handlers: map[string]http.Handler{}}
 	if easy {
 		w.off = off
 		w.ctx = defence.Without(w.ctx, off...)
@@ -110,7 +131,20 @@ func (w *world) now() time.Time {
 	return time.Now().Add(w.offset)
 }
 
+// alone gives the world a host of its own: for attempts that move its clock, or
+// leave something behind. It comes before all else.
+func (w *world) alone() {
+	if len(w.handlers) > 1 {
+		w.t.Fatal("the world has begun already")
+	}
+	w.shares = false
+	w.serve(evil, http.NotFoundHandler())
+}
+
 func (w *world) advance(d time.Duration) {
+	if w.shares {
+		w.t.Fatal("the world shares its clock with others")
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.offset += d
@@ -119,6 +153,10 @@ func (w *world) advance(d time.Duration) {
 // serve has a handler answer for an origin, over plain HTTP: the host is told
 // where the origin is really served.
 func (w *world) serve(origin string, h http.Handler) {
+	if w.shares {
+		w.handlers[origin] = w.watch(origin, h)
+		return
+	}
 	s := httptest.NewServer(w.watch(origin, h))
 	w.t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	w.routes[origin] = s.URL
@@ -159,6 +197,10 @@ func (w *world) got(origin, text string) bool {
 // listen has f speak for an origin on each connection, byte by byte: it is
 // closed when f returns.
 func (w *world) listen(origin string, f func(net.Conn)) {
+	if w.shares && origin == api {
+		w.speaks = f
+		return
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
@@ -185,8 +227,38 @@ func (w *world) evilGot(text string) bool { return w.got(evil, text) }
 // host opens the host, once.
 func (w *world) host() *host.Host {
 	w.t.Helper()
-	w.once.Do(func() { w.opened = w.open() })
+	w.once.Do(func() {
+		w.settle()
+		if !w.shares {
+			w.opened = w.open()
+			return
+		}
+		h := w.borrow()
+		w.opened, w.store, w.routes = h.host, h.store, h.routes
+	})
 	return w.opened
+}
+
+// settle gives up sharing where the world is not like others.
+func (w *world) settle() {
+	others := len(w.routes) > 0
+	for origin := range w.handlers {
+		others = others || origin != api && origin != evil
+	}
+	if !w.shares || w.change == nil && !others {
+		return
+	}
+	w.shares = false
+	for origin, h := range w.handlers {
+		if w.routes[origin] == "" {
+			s := httptest.NewServer(h)
+			w.t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+			w.routes[origin] = s.URL
+		}
+	}
+	if w.speaks != nil {
+		w.listen(api, w.speaks)
+	}
 }
 
 // open opens a host on the world's store.
