@@ -59,18 +59,24 @@ clean: ## remove what was built (never ./data, the store)
 
 # --- checks -------------------------------------------------------------------
 
-# Where the tools cannot be had, the tests that need them skip, and the last line
-# says so.
+# What tests need besides Go, a script gets, in each of these folders. Where it
+# cannot be had, the tests that need it skip, and the last line says so; where it
+# can, CREDHOST_NEED_NAME lets none of them skip.
+TOOLS    := FORMS:internal/formtest OAUTH:internal/realoauth POSTGRES:internal/postgres LANGUAGES:examples
+PACKAGES ?= ./...
+
 .PHONY: test
-test: need-go ## run all tests
-	@forms=; oauth=; postgres=; languages=; ./internal/formtest/tools.sh && forms=1; ./internal/realoauth/tools.sh && oauth=1; \
-		./internal/postgres/tools.sh && postgres=1; ./examples/tools.sh && languages=1; \
-		echo "$(GO) test $(TESTFLAGS) ./..."; \
-		CREDHOST_NEED_FORMS=$$forms CREDHOST_NEED_OAUTH=$$oauth CREDHOST_NEED_POSTGRES=$$postgres CREDHOST_NEED_LANGUAGES=$$languages $(GO) test $(TESTFLAGS) ./... || exit; \
-		test -n "$$forms" || ./internal/formtest/tools.sh || true; \
-		test -n "$$oauth" || ./internal/realoauth/tools.sh || true; \
-		test -n "$$postgres" || ./internal/postgres/tools.sh || true; \
-		test -n "$$languages" || ./examples/tools.sh || true
+test: need-go ## run all tests, or those of PACKAGES
+	@lacks=; for tool in $(TOOLS); do \
+			if ./$${tool#*:}/tools.sh; then export "CREDHOST_NEED_$${tool%:*}=1"; else lacks="$$lacks $${tool#*:}"; fi; \
+		done; \
+		echo "$(GO) test $(TESTFLAGS) $(PACKAGES)"; \
+		$(GO) test $(TESTFLAGS) $(PACKAGES) || exit; \
+		for dir in $$lacks; do ./$$dir/tools.sh || true; done
+
+.PHONY: tools
+tools: need-go ## install what tests need besides Go: Node.js, Chromium, libraries, OAuth servers, PostgreSQL, Python
+	@for tool in $(TOOLS); do ./$${tool#*:}/tools.sh || exit; done
 
 HISTORIES ?= 100000
 
@@ -85,25 +91,15 @@ CRASHES ?= 10000
 crashes: need-go ## have plugins crash CRASHES (10000) times, and count what is left
 	CREDHOST_CRASHES=$(CRASHES) $(GO) test -run '^TestCrashesLeakNothing$$' -timeout 0 -v ./host/registry
 
-.PHONY: forms-tools
-forms-tools: ## install what the tests of forms need: Node.js, Chromium, form libraries
-	@./internal/formtest/tools.sh
-
-.PHONY: oauth-tools
-oauth-tools: need-go ## install what the tests against real OAuth servers need: Node.js, Chromium, the servers
-	@./internal/realoauth/tools.sh
-
-.PHONY: postgres-tools
-postgres-tools: ## install what the tests of the PostgreSQL store need: PostgreSQL, PgBouncer
-	@./internal/postgres/tools.sh
-
-.PHONY: languages-tools
-languages-tools: ## install what the plugins in other languages need: Node.js, Python, gRPC
-	@./examples/tools.sh
+# The packages whose own goroutines share what they have. The others drive a
+# browser, a form library or whole programs: the detector would wait with them.
+RACED := ./sdk/... ./host ./host/egress ./host/registry ./host/sandbox ./host/memstore ./host/sqlitestore ./host/pgstore \
+	./internal/wire ./internal/storm ./internal/attack ./internal/hostile
 
 .PHONY: race
-race: need-cc ## run all tests under the race detector
-	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(TESTFLAGS)"
+race: need-cc ## run all tests, those of what is concurrent under the race detector
+	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(TESTFLAGS)" PACKAGES="$(RACED)"
+	@$(MAKE) --no-print-directory test PACKAGES="$(filter-out $(shell $(GO) list $(RACED)),$(shell $(GO) list ./...))"
 
 .PHONY: lint
 lint: need-go ## check formatting and go.mod, then go vet and staticcheck

@@ -48,7 +48,7 @@ func (l language) installed(t *testing.T) (plugins string) {
 		missing = true
 	}
 	if missing || runtime.GOOS == "windows" {
-		const sentence = "the plugins in other languages are not tested: Node.js, Python or their packages are missing here; `make languages-tools` gets what it can, and says how to get the rest"
+		const sentence = "the plugins in other languages are not tested: Node.js, Python or their packages are missing here; `make tools` gets what it can, and says how to get the rest"
 		if os.Getenv("CREDHOST_NEED_LANGUAGES") == "1" {
 			t.Fatal(sentence)
 		}

@@ -31,10 +31,10 @@ if [ -n "$packages" ] && has apt-get; then
 		{ $sudo apt-get update && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends $packages; } >/dev/null || true
 	fi
 fi
-has_node || missing "install Node.js 20 or newer with npm (https://nodejs.org), and run make languages-tools again"
-has_python || missing "install grpcio and protobuf for /usr/bin/python3, and run make languages-tools again"
+has_node || missing "install Node.js 20 or newer with npm (https://nodejs.org), and run make tools again"
+has_python || missing "install grpcio and protobuf for /usr/bin/python3, and run make tools again"
 
 # npm keeps a copy of the lock file that it installed.
 if [ ! -e node/node_modules/.package-lock.json ] || [ node/package-lock.json -nt node/node_modules/.package-lock.json ]; then
-	(cd node && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || missing "npm cannot install the packages of examples/node; run make languages-tools again"
+	(cd node && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || missing "npm cannot install the packages of examples/node; run make tools again"
 fi

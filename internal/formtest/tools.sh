@@ -37,10 +37,10 @@ if [ -n "$packages" ] && has apt-get; then
 		{ $sudo apt-get update && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends $packages; } >/dev/null || true
 	fi
 fi
-has_node || missing "install Node.js 20 or newer with npm (https://nodejs.org), and run make forms-tools again"
-has_chromium || missing "install Chromium or Chrome, or name it in CREDHOST_CHROMIUM, and run make forms-tools again"
+has_node || missing "install Node.js 20 or newer with npm (https://nodejs.org), and run make tools again"
+has_chromium || missing "install Chromium or Chrome, or name it in CREDHOST_CHROMIUM, and run make tools again"
 
 # npm keeps a copy of the lock file that it installed.
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || missing "npm cannot install the packages of internal/formtest/node; run make forms-tools again"
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || missing "npm cannot install the packages of internal/formtest/node; run make tools again"
 fi

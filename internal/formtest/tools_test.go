@@ -34,7 +34,7 @@ func needTools(t *testing.T, browser bool) string {
 		return chromium
 	}
 	sentence := "the forms are not tested in the real libraries: " + strings.Join(missing, " and ") +
-		" missing here; `make forms-tools` gets what it can, and says how to get the rest"
+		" missing here; `make tools` gets what it can, and says how to get the rest"
 	if os.Getenv("CREDHOST_NEED_FORMS") == "1" {
 		t.Fatal(sentence)
 	}

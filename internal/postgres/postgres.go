@@ -11,7 +11,7 @@
 // A test binary has one server, which starts when a test asks for it and ends
 // with the binary, even if that is killed. Where the programs are missing, the
 // tests that ask are skipped, or fail if CREDHOST_NEED_POSTGRES is set: then
-// somebody has seen to it that they are there. `make postgres-tools` installs
+// somebody has seen to it that they are there. `make tools` installs
 // them.
 package postgres
 
@@ -98,7 +98,7 @@ func Start(t testing.TB, c Config) *Server {
 }
 
 // errMissing is for programs that are not there.
-var errMissing = errors.New("make postgres-tools installs it")
+var errMissing = errors.New("make tools installs it")
 
 func require(t testing.TB, err error) {
 	t.Helper()

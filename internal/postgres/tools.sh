@@ -43,5 +43,5 @@ if [ -n "$packages" ] && has apt-get; then
 		{ $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages; } >/dev/null || true
 	fi
 fi
-has_postgres || missing "install the PostgreSQL server (https://www.postgresql.org/download), with initdb on the PATH, and run make postgres-tools again"
-has_bouncer || missing "install PgBouncer (https://www.pgbouncer.org), with pgbouncer on the PATH, and run make postgres-tools again"
+has_postgres || missing "install the PostgreSQL server (https://www.postgresql.org/download), with initdb on the PATH, and run make tools again"
+has_bouncer || missing "install PgBouncer (https://www.pgbouncer.org), with pgbouncer on the PATH, and run make tools again"

@@ -62,7 +62,7 @@ func build(module, program, pkg string) error {
 // CREDHOST_NEED_OAUTH=1 it fails.
 func lacking(t *testing.T, what string) {
 	t.Helper()
-	sentence := "credhost is not tried against a real server: " + what + " missing here; `make oauth-tools` gets what it can, and says how to get the rest"
+	sentence := "credhost is not tried against a real server: " + what + " missing here; `make tools` gets what it can, and says how to get the rest"
 	if os.Getenv("CREDHOST_NEED_OAUTH") == "1" {
 		t.Fatal(sentence)
 	}
