@@ -47,6 +47,7 @@ type orders struct {
 	Routes   map[string]string // of the egress
 	Services string            // a URL of theirs
 	Database string            // a URL; empty: a file
+	Proxy    string            // a URL; empty: none
 	Off      []defence.Defence
 	Only     []string // types; nil: all
 }
@@ -130,6 +131,8 @@ func (e *engine) open() (shut func() error, err error) {
 		Close() error
 	}
 	if e.Database != "" {
+		_, wrong := pgstore.Open(ctx, pgstore.Config{URL: strings.Replace(e.Database, "/", "/no-such-", 3), Wait: time.Second})
+		e.note("open a database that there is not", wrong)
 		store, err = pgstore.Open(ctx, pgstore.Config{URL: e.Database})
 	} else {
 		store, err = sqlitestore.Open(ctx, sqlitestore.Config{Path: filepath.Join(data, "store.db")})
@@ -139,7 +142,7 @@ func (e *engine) open() (shut func() error, err error) {
 	}
 	e.host, err = host.Open(defence.Without(ctx, e.Off...), host.Config{
 		Plugins: []string{e.Plugins}, Lock: filepath.Join(data, "lock"), Cache: filepath.Join(data, "cache"), Dev: true,
-		Store: store, Sealer: sealer.New(keys), Egress: egress.Config{Routes: e.Routes, Logger: logger},
+		Store: store, Sealer: sealer.New(keys), Egress: egress.Config{Routes: e.Routes, Logger: logger, Proxy: e.Proxy},
 		CallbackURL: "https://host.example/callback", Logger: logger, Now: e.now,
 		Release: func(string, string) bool { return true },
 		Resolve: func(context.Context, string, string) (string, error) { return wrongAnswers["reference"], nil },
@@ -199,7 +202,7 @@ func (e *engine) all() {
 		a[field] = answer
 		add(typ, a)
 	}
-	for _, typ := range []string{"sigv4", "digest", "homed", "device", "database", "sites", "renamed", "account", "exchanged", "pushed", "mortal", "many001", "many002"} {
+	for _, typ := range []string{"sigv4", "digest", "homed", "device", "database", "sites", "renamed", "account", "exchanged", "pushed", "mortal", "many001", "many002", "many003"} {
 		add(typ, testplugin.Answers(typ))
 	}
 	for _, place := range []string{"header", "query", "path", "cookie"} {

@@ -7,6 +7,7 @@ package canary_test
 import (
 	"bufio"
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,7 +125,10 @@ func TestNothingLeaks(t *testing.T) {
 func TestNothingLeaksInPostgreSQL(t *testing.T) {
 	t.Parallel()
 	server := postgres.Shared(t)
-	r := work(t, orders{Database: server.Database(t), Only: []string{"homed", "placed", "mortal", "pushed"}})
+	database := must(url.Parse(server.Database(t)))
+	database.User = url.UserPassword(postgres.Superuser, databasePassword)
+	r := work(t, orders{Database: database.String(), Proxy: "http://anna:" + proxyPassword + "@127.0.0.1:1",
+		Only: []string{"homed", "placed", "mortal", "pushed", "many003"}})
 	report(t, r.search(t))
 	r.end(t)
 	server.SQL(t, "postgres", "CHECKPOINT")

@@ -21,6 +21,12 @@ import (
 	"github.com/credhost/credhost/internal/testplugin"
 )
 
+// The passwords of what a host uses itself.
+const (
+	proxyPassword    = "canary-of-the-pr0xy"
+	databasePassword = "canary-of-the-d4tabase"
+)
+
 // A world is the services that a host speaks to. It tells a nest every secret
 // that passes by, on either way.
 type world struct {
@@ -56,6 +62,8 @@ func newWorld(t *testing.T) *world {
 	if json.Unmarshal([]byte(testplugin.AccountFile(false)), &file) == nil {
 		w.nest.Add("private key", file.Key)
 	}
+	w.nest.Add("proxy password", proxyPassword)
+	w.nest.Add("database password", databasePassword)
 	for name, secret := range wrongAnswers {
 		w.nest.Add("wrong "+name, secret)
 	}
@@ -66,6 +74,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) routes() map[string]string {
 	routes := w.services.Routes(w.server.URL)
 	routes["https://many002.example"] = w.foreign.URL
+	delete(routes, "https://many003.example") // which goes through the proxy, if there is one
 	return routes
 }
 
