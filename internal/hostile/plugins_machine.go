@@ -47,7 +47,7 @@ var looking = []Case{
 		Who: Plugin, Name: "the host's environment",
 		Tries:    "It reads the environment of the host from /proc, where operators put keys.",
 		Stopped:  "There is no /proc in its root. A process without privileges reads nothing of one with more, besides.",
-		Defences: []defence.Defence{defence.OwnRoot, defence.Confined, defence.Powerless},
+		Defences: []defence.Defence{defence.Spaces, defence.OwnRoot, defence.Confined, defence.Powerless},
 	},
 	{
 		Who: Plugin, Name: "the host's memory",
