@@ -6,6 +6,7 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -104,73 +105,91 @@ const (
 	kill    = unix.SECCOMP_RET_KILL_PROCESS
 )
 
+// A rule is what a filter does with one system call: instructions of which the
+// last is an answer.
+type rule []unix.SockFilter
+
+// The parts of rules.
+func say(verdict uint32) rule { return rule{{Code: answer, K: verdict}} }
+
+func arg(n uint32) rule { return rule{{Code: load, K: atArgs + 8*n}} }
+
+func bits(m uint32) rule { return rule{{Code: mask, K: m}} }
+
+// must goes on if what was loaded is v, and else answers otherwise.
+func must(v, otherwise uint32) rule {
+	return rule{{Code: equal, K: v, Jt: 1}, {Code: answer, K: otherwise}}
+}
+
+// when answers verdict if what was loaded is v, and else goes on.
+func when(v, verdict uint32) rule {
+	return rule{{Code: equal, K: v, Jf: 1}, {Code: answer, K: verdict}}
+}
+
+// anyOf answers verdict if what was loaded is one of values, and else goes on.
+func anyOf(values []uint32, verdict uint32) (r rule) {
+	for _, v := range values {
+		r = append(r, when(v, verdict)...)
+	}
+	return r
+}
+
+func of(parts ...rule) rule { return slices.Concat(parts...) }
+
+// What a thread may not bring with it: namespaces of its own. The arguments of
+// clone3 are where a filter cannot look; libraries do without it.
+const newSpaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+
+// sharedMemory counts for no limit.
+const sharedMemory = unix.MAP_SHARED | unix.MAP_ANONYMOUS
+
+// rules are those of calls that depend on their arguments.
+func rules(exec uint32) map[uintptr]rule {
+	unixStream := of(arg(0), must(unix.AF_UNIX, refused), arg(1), bits(0xf), must(unix.SOCK_STREAM, refused), say(allow))
+	return map[uintptr]rule{
+		unix.SYS_SOCKET:     unixStream,
+		unix.SYS_SOCKETPAIR: unixStream,
+		unix.SYS_SETSOCKOPT: of(arg(1), must(unix.SOL_SOCKET, refused), arg(2), anyOf(refusedSockopt, refused), say(allow)),
+		unix.SYS_FCNTL:      of(arg(1), anyOf(refusedFcntl, refused), say(allow)),
+		unix.SYS_IOCTL:      of(arg(1), anyOf(allowedIoctl, allow), say(noTTY)),
+		unix.SYS_PRCTL:      of(arg(0), anyOf(allowedPrctl, allow), say(refused)),
+		unix.SYS_CLONE:      of(arg(0), bits(unix.CLONE_THREAD|newSpaces), must(unix.CLONE_THREAD, refused), say(allow)),
+		unix.SYS_MMAP: of(arg(3), bits(sharedMemory), when(sharedMemory, refused),
+			arg(3), bits(unix.MAP_GROWSDOWN), must(0, refused), say(allow)), // what grows like a stack counts for none either
+		// Limits are looked at, not set: the third argument is a pointer.
+		unix.SYS_PRLIMIT64: of(arg(2), must(0, refused), rule{{Code: load, K: atArgs + 8*2 + 4}}, must(0, refused), say(allow)),
+		unix.SYS_EXECVEAT:  of(arg(0), must(exec, refused), arg(4), must(unix.AT_EMPTY_PATH, refused), say(allow)),
+	}
+}
+
 // filter returns the program of the filter. Once it is in force, a descriptor
 // with the number exec can be executed, without a path, and nothing else. If
 // mute, no signals can be sent: they could reach others.
 func filter(exec uint32, mute bool) []unix.SockFilter {
-	f := []unix.SockFilter{
-		{Code: load, K: atArch},
-		{Code: equal, K: nativeAudit, Jt: 1},
-		{Code: answer, K: kill}, // another processor's calls have other numbers
-		{Code: load, K: atNumber},
-	}
-	// A block is for one number: with another, it is skipped. It ends with an
-	// answer, so it may change what was loaded.
-	block := func(nr uintptr, body ...unix.SockFilter) {
-		f = append(append(f, unix.SockFilter{Code: equal, K: uint32(nr), Jf: uint8(len(body))}), body...)
-	}
-	arg := func(n uint32) unix.SockFilter { return unix.SockFilter{Code: load, K: atArgs + 8*n} }
-	oneOf := func(n uint32, values []uint32, otherwise uint32) []unix.SockFilter {
-		body := []unix.SockFilter{arg(n)}
-		for _, v := range values {
-			body = append(body, unix.SockFilter{Code: equal, K: v, Jf: 1}, unix.SockFilter{Code: answer, K: allow})
-		}
-		return append(body, unix.SockFilter{Code: answer, K: otherwise})
-	}
-	noneOf := func(n uint32, values []uint32) []unix.SockFilter {
-		var body []unix.SockFilter
-		for _, v := range values {
-			body = append(body, arg(n), unix.SockFilter{Code: equal, K: v, Jf: 1}, unix.SockFilter{Code: answer, K: refused})
-		}
-		return append(body, unix.SockFilter{Code: answer, K: allow})
-	}
-	for _, nr := range signals {
-		verdict := uint32(allow)
-		if mute {
-			verdict = refused
-		}
-		block(nr, unix.SockFilter{Code: answer, K: verdict})
+	f := of(
+		rule{{Code: load, K: atArch}}, must(nativeAudit, kill), // another processor's calls have other numbers
+		rule{{Code: load, K: atNumber}},
+	)
+	// What is for one number is skipped with another, so that it may load
+	// something else: it ends with an answer.
+	on := func(nr uintptr, r rule) {
+		f = append(append(f, unix.SockFilter{Code: equal, K: uint32(nr), Jf: uint8(len(r))}), r...)
 	}
 	for _, nr := range slices.Concat(allowed, allowedNative) {
-		block(nr, unix.SockFilter{Code: answer, K: allow})
+		on(nr, say(allow))
 	}
-	for _, nr := range []uintptr{unix.SYS_SOCKET, unix.SYS_SOCKETPAIR} { // a stream of Unix
-		block(nr, arg(0), unix.SockFilter{Code: equal, K: unix.AF_UNIX, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
-			arg(1), unix.SockFilter{Code: mask, K: 0xf}, unix.SockFilter{Code: equal, K: unix.SOCK_STREAM, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
-			unix.SockFilter{Code: answer, K: allow})
+	for _, nr := range signals {
+		if !mute {
+			on(nr, say(allow))
+		} else {
+			on(nr, say(refused))
+		}
 	}
-	// A thread, and in no new namespace. The arguments of clone3 are where a
-	// filter cannot look; libraries do without it.
-	const threads = unix.CLONE_THREAD | unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
-	block(unix.SYS_CLONE, arg(0), unix.SockFilter{Code: mask, K: threads}, unix.SockFilter{Code: equal, K: unix.CLONE_THREAD, Jt: 1},
-		unix.SockFilter{Code: answer, K: refused}, unix.SockFilter{Code: answer, K: allow})
-	// Memory that is shared, or that grows like a stack, counts for no limit.
-	const shared = unix.MAP_SHARED | unix.MAP_ANONYMOUS
-	block(unix.SYS_MMAP, arg(3), unix.SockFilter{Code: mask, K: shared}, unix.SockFilter{Code: equal, K: shared, Jf: 1}, unix.SockFilter{Code: answer, K: refused},
-		arg(3), unix.SockFilter{Code: mask, K: unix.MAP_GROWSDOWN}, unix.SockFilter{Code: equal, K: 0, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
-		unix.SockFilter{Code: answer, K: allow})
-	block(unix.SYS_FCNTL, noneOf(1, refusedFcntl)...)
-	block(unix.SYS_SETSOCKOPT, append([]unix.SockFilter{arg(1), {Code: equal, K: unix.SOL_SOCKET, Jt: 1}, {Code: answer, K: refused}}, noneOf(2, refusedSockopt)...)...)
-	// Limits are looked at, not set.
-	block(unix.SYS_PRLIMIT64, arg(2), unix.SockFilter{Code: equal, K: 0, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
-		unix.SockFilter{Code: load, K: atArgs + 8*2 + 4}, unix.SockFilter{Code: equal, K: 0, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
-		unix.SockFilter{Code: answer, K: allow})
-	block(unix.SYS_PRCTL, oneOf(0, allowedPrctl, refused)...)
-	block(unix.SYS_IOCTL, oneOf(1, allowedIoctl, noTTY)...)
-	block(unix.SYS_EXECVEAT, arg(0), unix.SockFilter{Code: equal, K: exec, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
-		arg(4), unix.SockFilter{Code: equal, K: unix.AT_EMPTY_PATH, Jt: 1}, unix.SockFilter{Code: answer, K: refused},
-		unix.SockFilter{Code: answer, K: allow})
-	return append(f, unix.SockFilter{Code: answer, K: absent})
+	special := rules(exec)
+	for _, nr := range slices.Sorted(maps.Keys(special)) {
+		on(nr, special[nr])
+	}
+	return append(f, say(absent)...)
 }
 
 // filterBytes returns a filter as the kernel reads it.
