@@ -52,6 +52,8 @@ func walk(path string, f func(name, path string, info fs.FileInfo) error) error 
 		switch {
 		case !link && openToAll(info):
 			return fmt.Errorf("everybody may write to %s: chmod o-w it", at)
+		case !link && !readByAll(info):
+			return notForAll(at)
 		case !link && !info.IsDir() && !info.Mode().IsRegular():
 			return fmt.Errorf("%s is neither a file nor a folder", at)
 		}
@@ -63,11 +65,23 @@ func walk(path string, f func(name, path string, info fs.FileInfo) error) error 
 	})
 }
 
+// readByAll reports whether everybody may read a file or folder. What is not for
+// everybody, a password file say, is not the system's to a plugin: a manifest
+// could name it, and somebody overlook it.
+func readByAll(info fs.FileInfo) bool { return info.Mode()&0o004 != 0 }
+
+func notForAll(path string) error {
+	return fmt.Errorf("%s is not for everybody to read, and so not for plugins: chmod o+r it, if it holds no secret", path)
+}
+
 // stateOf returns what tells cheaply whether what is at path is what was read.
 func stateOf(path string) (state digest, folder bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", false, plainError(path, err)
+	}
+	if !readByAll(info) {
+		return "", false, notForAll(path)
 	}
 	if !info.IsDir() {
 		return digestOf(canonical(stampFrom(path, info))), false, nil

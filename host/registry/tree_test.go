@@ -55,7 +55,7 @@ func TestTreeDigest(t *testing.T) {
 		"a lost file": func(dir string) error { return os.Remove(filepath.Join(dir, "lib", "deep", "b.txt")) },
 		"a name":      func(dir string) error { return os.Rename(filepath.Join(dir, "lib"), filepath.Join(dir, "lob")) },
 		"a mode":      func(dir string) error { return os.Chmod(filepath.Join(dir, "lib", "a.txt"), 0o755) },
-		"a dir's":     func(dir string) error { return os.Chmod(filepath.Join(dir, "lib"), 0o700) },
+		"a dir's":     func(dir string) error { return os.Chmod(filepath.Join(dir, "lib"), 0o775) },
 		"a link": func(dir string) error {
 			link := filepath.Join(dir, "lib", "link")
 			return errors.Join(os.Remove(link), os.Symlink("deep/b.txt", link))
@@ -120,7 +120,9 @@ func TestTreeRefusals(t *testing.T) {
 	}{
 		"open file": {func(dir string) error { return os.Chmod(filepath.Join(dir, "lib", "a.txt"), 0o666) }, "everybody may write to"},
 		"open dir":  {func(dir string) error { return os.Chmod(filepath.Join(dir, "lib"), 0o777) }, "everybody may write to"},
-		"pipe":      {func(dir string) error { return unix.Mkfifo(filepath.Join(dir, "lib", "pipe"), 0o600) }, "is neither a file nor a folder"},
+		"secret":    {func(dir string) error { return os.Chmod(filepath.Join(dir, "lib", "a.txt"), 0o640) }, "not for everybody to read"},
+		"closed":    {func(dir string) error { return os.Chmod(dir, 0o750) }, "not for everybody to read"},
+		"pipe":      {func(dir string) error { return unix.Mkfifo(filepath.Join(dir, "lib", "pipe"), 0o644) }, "is neither a file nor a folder"},
 		"gone":      {os.RemoveAll, "is not there"},
 		"too much": {func(dir string) error {
 			f, err := os.Create(filepath.Join(dir, "huge"))
@@ -172,6 +174,9 @@ func standing(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	dir, err := filepath.Abs(base)
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,12 @@ var trusting = []Case{
 		Defences: only(defence.SameRead),
 	},
 	{
+		Who: Machine, Name: "a manifest that names the passwords",
+		Tries:    "They install a plugin whose manifest says that it reads the file of the system's passwords, among many others, for somebody to overlook it.",
+		Stopped:  "Whatever a manifest names must be for everybody to read. The plugin is refused before it is started, and the error names the file.",
+		Contrast: "The same manifest is taken when it names a file that everybody may read, and the plugin is used.",
+	},
+	{
 		Who: Machine, Name: "a name that looks the same",
 		Tries:    "They install a program whose name a person takes for that of a plugin: with a letter of another alphabet, or a capital.",
 		Stopped:  "A name has lower-case Latin letters, digits and hyphens. The listing says why the program is not used.",

@@ -148,16 +148,7 @@ var machinesThatSwap = attempts{
 		run: func(w *world) (bool, error) {
 			system := standing(w)
 			d := w.den()
-			program := d.put("alpha", "")
-			if err := errors.Join(os.Remove(d.path("alpha")), os.Mkdir(d.path("alpha"), 0o755)); err != nil {
-				w.t.Fatal(err)
-			}
-			manifest, err := json.Marshal(map[string]any{"main": "program", "files": []string{"program"}, "system": []string{system}})
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			d.write(filepath.Join(d.path("alpha"), "program"), program)
-			d.write(filepath.Join(d.path("alpha"), "plugin.json"), manifest)
+			d.bundle("alpha", system)
 			if err := d.trust("alpha"); err != nil {
 				w.t.Fatal(err)
 			}
@@ -165,8 +156,38 @@ var machinesThatSwap = attempts{
 			return d.again().answers("alpha")
 		},
 	},
+	"a manifest that names the passwords": {
+		says: "is not for everybody to read, and so not for plugins",
+		run: func(w *world) (bool, error) {
+			secret := filepath.Join(standing(w), "library")
+			if !w.easy {
+				if err := os.Chmod(secret, 0o640); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			d := w.den()
+			d.bundle("alpha", secret)
+			if err := d.trust("alpha"); err != nil {
+				return false, err
+			}
+			return d.answers("alpha")
+		},
+	},
 	"a name that looks the same":      lookalike("must have lower-case letters, digits and hyphens", "аlpha", "Alpha"),
 	"a copy that looks like a backup": lookalike("it is not there", "alpha.old"),
+}
+
+// bundle installs a program as a folder, whose manifest names something of the
+// system.
+func (d *den) bundle(name, system string) {
+	d.w.t.Helper()
+	program := d.put(name, "")
+	manifest, err := json.Marshal(map[string]any{"main": "program", "files": []string{"program"}, "system": []string{system}})
+	if err := errors.Join(err, os.Remove(d.path(name)), os.Mkdir(d.path(name), 0o755)); err != nil {
+		d.w.t.Fatal(err)
+	}
+	d.write(filepath.Join(d.path(name), "program"), program)
+	d.write(filepath.Join(d.path(name), "plugin.json"), manifest)
 }
 
 // standing returns a folder of the system: of what is in /tmp no manifest may
@@ -180,7 +201,7 @@ func standing(w *world) string {
 	w.t.Cleanup(func() { os.RemoveAll(base) })
 	dir, err := filepath.Abs(base)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "library"), []byte("one"), 0o644)
+		err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "library"), []byte("one"), 0o644))
 	}
 	if err != nil {
 		w.t.Fatal(err)

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
@@ -44,6 +47,48 @@ func TestCompile(t *testing.T) {
 	}
 	if !commented(request, " A is a message.\n") {
 		t.Error("the comment of A is lost")
+	}
+}
+
+// The descriptors are of the file and of all that it imports, without comments,
+// and the published ones are those of the file as it is.
+func TestDescribe(t *testing.T) {
+	root := t.TempDir()
+	const name = "plugin/v1/plugin.proto"
+	request, err := compile(t.Context(), filepath.Join("..", "..", "..", "schemas"), []string{name})
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(root, "schemas", "plugin", "v1"), 0o755)
+	}
+	if err == nil {
+		err = describe(root, request)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := os.ReadFile(filepath.Join(root, "schemas", "plugin", "v1", "plugin.binpb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := new(descriptorpb.FileDescriptorSet)
+	if err := proto.Unmarshal(made, set); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range set.GetFile() {
+		names = append(names, file.GetName())
+		if file.GetSourceCodeInfo() != nil {
+			t.Errorf("%s comes with its comments", file.GetName())
+		}
+	}
+	if want := []string{"google/protobuf/duration.proto", "google/protobuf/timestamp.proto", name}; !slices.Equal(names, want) {
+		t.Errorf("descriptors of %v, want %v", names, want)
+	}
+	if !commented(request, " Test asks the service whether the credential works. DENIED means that it\n does not, FORBIDDEN that it works but lacks a permission, UNAVAILABLE that\n the service could not tell.\n") {
+		t.Error("the request has lost its comments")
+	}
+	published, err := os.ReadFile(filepath.Join("..", "..", "..", "schemas", "plugin", "v1", "plugin.binpb"))
+	if err != nil || !bytes.Equal(published, made) {
+		t.Errorf("plugin.binpb is not that of plugin.proto: run make generate (%v)", err)
 	}
 }
 
