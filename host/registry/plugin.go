@@ -148,6 +148,9 @@ func (f *facade) try(ctx context.Context, s *slot, c call) (again bool, err erro
 	}
 	p.finished.Add(1)
 	p.logs.end(heard, c.brings)
+	if !f.r.off(defence.Redacted) {
+		clearError(err, c.asks)
+	}
 	switch {
 	case errors.Is(err, wire.ErrGone):
 		return c.safe || !out.Used(), p.died(err)
@@ -185,7 +188,7 @@ func (f *facade) Grant(ctx context.Context, in sdk.Input) (g sdk.Grant, err erro
 		brings: func(s *secrets) { s.grant(g) },
 		run:    func(ctx context.Context, p sdk.Plugin) (err error) { g, err = p.Grant(ctx, in); return err },
 	})
-	return g, err
+	return f.cleared(g, in), err
 }
 
 func (f *facade) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
@@ -226,7 +229,7 @@ func (f *facade) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (g
 			return err
 		},
 	})
-	return g, err
+	return f.cleared(g, in), err
 }
 
 func (f *facade) Sign(ctx context.Context, in sdk.Input, g sdk.Grant, r sdk.Request) (sig sdk.Signature, err error) {

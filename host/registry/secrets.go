@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -156,4 +158,36 @@ func (s secrets) replacer() *strings.Replacer {
 		pairs = append(pairs, text, "[secret]")
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// clearError takes what a plugin was told in secret out of the words of its
+// error, which people see.
+func clearError(err error, asks func(*secrets)) {
+	var e *sdk.Error
+	if asks == nil || !errors.As(err, &e) {
+		return
+	}
+	var told secrets
+	asks(&told)
+	hide := told.replacer()
+	e.Message = hide.Replace(e.Message)
+	if hide.Replace(e.Reason) != e.Reason {
+		e.Reason = ""
+	}
+}
+
+// cleared returns g without what the plugin was told in secret in what people
+// see of it: the account and the facts.
+func (f *facade) cleared(g sdk.Grant, in sdk.Input) sdk.Grant {
+	if g.Account == "" && len(g.Facts) == 0 || f.r.off(defence.Redacted) {
+		return g
+	}
+	var told secrets
+	told.input(f.Schema(), in)
+	hide := told.replacer()
+	g.Account = hide.Replace(g.Account)
+	for name, text := range g.Facts {
+		g.Facts[name] = hide.Replace(text)
+	}
+	return g
 }

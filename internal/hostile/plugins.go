@@ -132,10 +132,22 @@ var answering = []Case{
 		Defences: only(defence.Checked),
 	},
 	{
+		Who: Plugin, Name: "an error that holds the secret",
+		Tries:    "It fails with words that hold the secret, which the engine shows to whoever may see that something failed.",
+		Stopped:  "An error is cleared of the secrets that the plugin was told in that call.",
+		Defences: only(defence.Redacted),
+	},
+	{
+		Who: Plugin, Name: "an account that holds the secret",
+		Tries:    "It returns the secret as the account's name and as a fact, which are shown to whoever lists credentials.",
+		Stopped:  "What people see of a grant is cleared of the secrets that the plugin was told in that call.",
+		Defences: only(defence.Redacted),
+	},
+	{
 		Who: Plugin, Name: "a status with words",
 		Tries:    "It breaks the protocol with a gRPC status whose words hold the secret, as a server that prints its exceptions does.",
-		Stopped:  "Of a status only the code is used. The caller reads that the protocol was broken.",
-		Defences: only(defence.Wordless),
+		Stopped:  "Of a status only the code is used, and errors are cleared of secrets. The caller reads that the protocol was broken.",
+		Defences: []defence.Defence{defence.Wordless, defence.Redacted},
 	},
 	{
 		Who: Plugin, Name: "a page that is script",

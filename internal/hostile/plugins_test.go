@@ -7,6 +7,7 @@ package hostile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -121,6 +122,19 @@ var pluginsThatAnswer = attempts{
 			_, err := w.shared().grant("wait for years", "")
 			var e *sdk.Error
 			return errors.As(err, &e) && e.RetryAfter > 24*time.Hour, err
+		},
+	},
+	"an error that holds the secret": {
+		says: "the service does not know [secret]",
+		run: func(w *world) (bool, error) {
+			_, err := w.shared().grant("an error with the secret", "")
+			return err != nil && strings.Contains(fmt.Sprintf("%+v", err), canary), err
+		},
+	},
+	"an account that holds the secret": {
+		run: func(w *world) (bool, error) {
+			g, err := w.shared().grant("an account of the secret", "")
+			return strings.Contains(g.Account+g.Facts["it"], canary), err
 		},
 	},
 	"a status with words": {
