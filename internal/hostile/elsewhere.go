@@ -51,6 +51,22 @@ var elsewhere = []Case{
 		In:       "host/egress", Test: "TestAlikeDefence",
 	},
 	{
+		Who: Service, Name: "an answer that trickles",
+		Tries:    "It sends an answer's head a letter at a time, or announces it over and over, so that each wait is short and all together are without end.",
+		Stopped:  "The time and the size of a head count as a whole.",
+		Defences: []defence.Defence{defence.AnswerTime},
+		Contrast: "Without that, it is waited for.",
+		In:       "host/egress", Test: "TestFloods",
+	},
+	{
+		Who: Service, Name: "a thousand headers",
+		Tries:    "It sends small headers by the thousand.",
+		Stopped:  "An answer has a thousand at most.",
+		Defences: []defence.Defence{defence.HeadSize},
+		Contrast: "Without that, they are taken.",
+		In:       "host/egress", Test: "TestManyHeaders",
+	},
+	{
 		Who: Service, Name: "a refusal in the host's name",
 		Tries:    "It answers with the headers by which the host tells a plugin of a refusal.",
 		Stopped:  "They are taken off.",

@@ -219,6 +219,12 @@ var handshakes = attempts{
 			return body == "yes", err
 		},
 	},
+	"pings without end": flooded(func(f *http2.Framer, n uint64) error {
+		return f.WritePing(false, [8]byte{byte(n), byte(n >> 8), byte(n >> 16)})
+	}),
+	"settings without end": flooded(func(f *http2.Framer, n uint64) error {
+		return f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 65535 + uint32(n%2)})
+	}),
 	"continuations without end": {
 		says: "could not be reached",
 		run: func(w *world) (bool, error) {
@@ -241,6 +247,27 @@ var handshakes = attempts{
 			return body == "yes" || errors.Is(err, context.DeadlineExceeded), err
 		},
 	},
+}
+
+// flooded has a service send frames without end, and read nothing, in the place
+// of an answer.
+func flooded(frame func(f *http2.Framer, n uint64) error) attempt {
+	return attempt{says: "did not answer in time", run: func(w *world) (bool, error) {
+		w.frames(func(f *http2.Framer, _ uint32) error {
+			for n := uint64(0); ; n++ {
+				if err := frame(f, n); err != nil {
+					return err
+				}
+			}
+		})
+		w.change = func(trust func(*host.Config)) func(*host.Config) {
+			return func(cfg *host.Config) {
+				trust(cfg)
+				cfg.Egress.ResponseHeaderTimeout = 200 * time.Millisecond
+			}
+		}(w.change)
+		return w.hangs()
+	}}
 }
 
 // frames has f speak HTTP/2 for api, once a request has come.

@@ -134,6 +134,18 @@ var wire = []Case{
 		Defences: []defence.Defence{defence.HeadSize},
 	},
 	{
+		Who: Service, Name: "pings without end",
+		Tries:    "It sends HTTP/2 pings without end, each of which must be answered, and reads no answer.",
+		Stopped:  "The host waits for the headers of an answer for a time of the operator's, whatever else comes.",
+		Defences: []defence.Defence{defence.AnswerTime},
+	},
+	{
+		Who: Service, Name: "settings without end",
+		Tries:    "It changes the settings of an HTTP/2 connection without end, and reads no acknowledgement.",
+		Stopped:  "The host waits for the headers of an answer for a time of the operator's.",
+		Defences: []defence.Defence{defence.AnswerTime},
+	},
+	{
 		Who: Service, Name: "continuations without end",
 		Tries:    "It sends the headers of an HTTP/2 answer in frames that never end.",
 		Stopped:  "The connection is closed when the headers are too large.",
