@@ -298,6 +298,9 @@ func (c *Cell) noPrivileges(s *script, k kernel) {
 // rules are what Landlock lets the program do.
 func (c *Cell) rules() []beneath {
 	all := []beneath{{c.SocketsAt(), landlockSockets}}
+	if c.has(Root) { // in which there is nothing to hide, and interpreters look for what they load
+		all = append(all, beneath{"/", unix.LANDLOCK_ACCESS_FS_READ_DIR})
+	}
 	for _, r := range c.Reads {
 		at, access := r.From, uint64(landlockFile)
 		if c.has(Root) {

@@ -212,7 +212,7 @@ func TestFullCellIsEmpty(t *testing.T) {
 			"list:/", "list:/s", "read:/etc/passwd", "write:/x", "write:/s/x", "listen:/s/own", "fill:/s", "whoami", "capabilities",
 			"dumpable", "descriptors", "environment", "folder")
 		wantSaid(t, said, map[string]string{
-			"list:/": "permission denied", "list:/s": "", "read:/etc/passwd": "no such file or directory", "write:/x": "read-only file system",
+			"list:/": "s", "list:/s": "", "read:/etc/passwd": "no such file or directory", "write:/x": "read-only file system",
 			"write:/s/x": "file too large", "listen:/s/own": "listens", "fill:/s": "few",
 			"whoami":       "*",
 			"capabilities": "[0 0 0 0 0 0]", "dumpable": "0", "environment": "A=b", "folder": "/",
