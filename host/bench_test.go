@@ -36,6 +36,22 @@ func BenchmarkAuthenticate(b *testing.B) {
 			}
 		}
 	})
+	b.Run("cached-ten-headers", func(b *testing.B) {
+		h, id, r := cached(b)
+		for name, v := range map[string]string{
+			"Accept": "application/json", "Accept-Encoding": "gzip", "Accept-Language": "de,en;q=0.7", "Cache-Control": "no-cache",
+			"Content-Type": "application/json; charset=utf-8", "If-None-Match": `"0815"`, "Traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+			"User-Agent": "engine/1.0", "X-Request-Id": "3f5c9a52-1f0e-4a53-9f65-0c1ad8c2d1c5",
+		} {
+			r.Header.Set(name, v)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := h.Authenticate(b.Context(), id, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("cached-parallel", func(b *testing.B) {
 		h, id, _ := cached(b)
 		b.ReportAllocs()
