@@ -168,7 +168,7 @@ var reaching = []Case{
 	},
 	{
 		Who: Plugin, Name: "a call that it invents",
-		Tries:    "It tries ten thousand IDs of calls, in the hope for one that may go elsewhere.",
+		Tries:    "It tries a thousand IDs of calls, in the hope for one that may go elsewhere.",
 		Stopped:  "An ID has 128 random bits, and is good while its call lasts, at the socket of its process alone.",
 		Contrast: "The ID that the call came with is good.",
 	},
