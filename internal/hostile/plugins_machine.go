@@ -34,7 +34,7 @@ var looking = []Case{
 	{
 		Who: Plugin, Name: "the root folder",
 		Tries:    "It lists the root folder, and looks around.",
-		Stopped:  "Its root is its own, in memory. It may not even list that.",
+		Stopped:  "Its root is its own, in memory. It finds its socket folder there, and what it was trusted to read.",
 		Defences: []defence.Defence{defence.OwnRoot, defence.Confined},
 	},
 	{

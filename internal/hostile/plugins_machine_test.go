@@ -96,7 +96,7 @@ var pluginsThatLook = attempts{
 		got, err := w.celled().probed("read", "/proc/self/exe")
 		return strings.Contains(got, "ELF"), err
 	}},
-	"the root folder": {says: "permission denied", run: func(w *world) (bool, error) {
+	"the root folder": {run: func(w *world) (bool, error) {
 		got, err := w.celled().probed("list", "/")
 		return strings.Contains(got, "etc"), err
 	}},
