@@ -182,13 +182,14 @@ func (f *facade) Schema() sdk.Schema { return f.claim.Type.Schema }
 // Can returns what the type can do.
 func (f *facade) Can() sdk.Abilities { return f.claim.Type.Can }
 
-func (f *facade) Grant(ctx context.Context, in sdk.Input) (g sdk.Grant, err error) {
-	err = f.do(ctx, call{
+func (f *facade) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
+	var got sdk.Grant // and no named result: the log looks at it after the return
+	err := f.do(ctx, call{
 		asks:   func(s *secrets) { s.input(f.Schema(), in) },
-		brings: func(s *secrets) { s.grant(g) },
-		run:    func(ctx context.Context, p sdk.Plugin) (err error) { g, err = p.Grant(ctx, in); return err },
+		brings: func(s *secrets) { s.grant(got) },
+		run:    func(ctx context.Context, p sdk.Plugin) (err error) { got, err = p.Grant(ctx, in); return err },
 	})
-	return f.cleared(g, in), err
+	return f.cleared(got, in), err
 }
 
 func (f *facade) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
@@ -217,19 +218,20 @@ func (f *facade) Connect(ctx context.Context, in sdk.Input, cb sdk.Callback) (a 
 	return a, err
 }
 
-func (f *facade) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (g sdk.Grant, err error) {
+func (f *facade) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (sdk.Grant, error) {
 	if !f.Can().Connect {
-		return g, f.lacks("connect")
+		return sdk.Grant{}, f.lacks("connect")
 	}
-	err = f.do(ctx, call{
+	var got sdk.Grant // as in Grant
+	err := f.do(ctx, call{
 		asks:   func(s *secrets) { s.input(f.Schema(), in); s.callback(cb) },
-		brings: func(s *secrets) { s.grant(g) },
+		brings: func(s *secrets) { s.grant(got) },
 		run: func(ctx context.Context, p sdk.Plugin) (err error) {
-			g, err = p.(sdk.Connector).Exchange(ctx, in, cb)
+			got, err = p.(sdk.Connector).Exchange(ctx, in, cb)
 			return err
 		},
 	})
-	return f.cleared(g, in), err
+	return f.cleared(got, in), err
 }
 
 func (f *facade) Sign(ctx context.Context, in sdk.Input, g sdk.Grant, r sdk.Request) (sig sdk.Signature, err error) {
