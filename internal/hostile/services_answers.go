@@ -167,13 +167,15 @@ var answers = []Case{
 	{
 		Who: Service, Name: "the secret in a token answer",
 		Tries:    "It refuses a client and repeats its secret in error_description.",
-		Stopped:  "No words of a service get into errors or logs; a code of RFC 6749 is translated.",
+		Stopped:  "No words of a service get into errors or logs; a code of RFC 6749 is translated. What a plugin says is cleared of the secrets that it was told.",
+		Defences: []defence.Defence{defence.Redacted},
 		Contrast: "A plugin that quotes what it is told puts the secret into its own error.",
 	},
 	{
 		Who: Service, Name: "the secret in a refusal of a test",
 		Tries:    "It answers a test with 401 and the secret.",
-		Stopped:  "Only the status gets into the verdict.",
+		Stopped:  "Only the status gets into the verdict. What a plugin says is cleared of the secrets that it was told.",
+		Defences: []defence.Defence{defence.Redacted},
 		Contrast: "A plugin that quotes what it is told puts the secret into its own error.",
 	},
 	{

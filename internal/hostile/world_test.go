@@ -122,7 +122,7 @@ func begin(t *testing.T, easy, shares bool, off []defence.Defence) *world {
 }
 
 // patience is how long a request may take. Who waits longer hangs.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // now is the host's clock, which runs, and which tests move.
 func (w *world) now() time.Time {
