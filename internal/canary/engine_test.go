@@ -58,6 +58,8 @@ type engine struct {
 	host *host.Host
 	ws   *host.Workspace
 
+	patience time.Duration // for one use
+
 	mu    sync.Mutex
 	shift time.Duration
 	files map[string]*os.File
@@ -238,6 +240,10 @@ func (e *engine) mode(m string) {
 // life is that of one credential.
 func (e *engine) life(typ string, answers sdk.Values) {
 	ctx := host.WithActor(context.Background(), "anna")
+	e.patience = 5 * time.Second // for a machine that is busy
+	if typ == "unruly" {
+		e.patience = 400 * time.Millisecond
+	}
 	e.mistakes(ctx, typ, answers)
 	id, err := e.ws.Create(ctx, typ, answers)
 	if err != nil {
@@ -256,6 +262,8 @@ func (e *engine) life(typ string, answers sdk.Values) {
 		e.mode(m)
 		if m != "hang" { // which takes its time
 			e.use(ctx, id)
+		} else {
+			e.patience = 400 * time.Millisecond
 		}
 		e.advance(3 * time.Hour) // so that the grant has ended
 		e.use(ctx, id)
@@ -347,7 +355,7 @@ func without(values sdk.Values, names map[string]string) sdk.Values {
 
 // use tests a credential, makes requests with it, and looks at it.
 func (e *engine) use(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(ctx, 400*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, e.patience)
 	defer cancel()
 	verdict, err := e.ws.Test(ctx, id)
 	e.note("test", err)
@@ -383,7 +391,7 @@ func (e *engine) use(ctx context.Context, id string) {
 // connect visits the page of a credential, if it has one, and comes back; or
 // types in the code of a device.
 func (e *engine) connect(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*e.patience)
 	defer cancel()
 	flow, err := e.ws.Connect(ctx, id, "anna")
 	if err != nil {

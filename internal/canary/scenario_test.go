@@ -38,7 +38,7 @@ func work(t *testing.T, o orders) *run {
 		t.Fatal(err)
 	}
 	out := bufio.NewReader(r.out)
-	late := time.AfterFunc(3*time.Minute, func() { r.Process.Signal(syscall.SIGQUIT) })
+	late := time.AfterFunc(8*time.Minute, func() { r.Process.Signal(syscall.SIGQUIT) })
 	defer late.Stop()
 	if line, err := out.ReadString('\n'); line != "done\n" {
 		r.Wait()
