@@ -34,7 +34,7 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	sentence := "the cookies are not tested in a real browser: Chromium is missing here; `make forms-tools` gets it where it can"
+	sentence := "the cookies are not tested in a real browser: Chromium is missing here; `make tools` gets it where it can"
 	if os.Getenv("CREDHOST_NEED_FORMS") == "1" {
 		t.Fatal(sentence)
 	}
