@@ -4,6 +4,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,7 +59,7 @@ func (r *Registry) openSandbox() (err error) {
 	if report.Next != "" {
 		text += ": " + report.Next
 	}
-	return fmt.Errorf("%s", text)
+	return errors.New(text)
 }
 
 // parts are the defences that are parts of a cell.
