@@ -28,7 +28,7 @@ func serve(p *wire.Plugin) int {
 		return exitFault
 	}
 	if os.Getenv(wire.LifelineEnv) == "stdin" {
-		go holdOn(os.Stdin)
+		go holdOn(stdin())
 	}
 	wire.InstallTransport()
 	p.Log = os.Stderr

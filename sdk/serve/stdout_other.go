@@ -9,3 +9,5 @@ import "os"
 // takeStdout returns standard output. What prints through package os prints to
 // standard error from now on; what does not, prints here still.
 func takeStdout() *os.File { return os.Stdout }
+
+func stdin() *os.File { return os.Stdin }
