@@ -194,16 +194,16 @@ func (d *den) bundle(name, system string) {
 // name anything.
 func standing(w *world) string {
 	w.t.Helper()
-	base, err := os.MkdirTemp(".", "system-")
-	if err != nil {
+	at, err := os.Getwd()
+	if strings.HasPrefix(at, "/tmp/") {
+		at = "/var/tmp"
+	}
+	dir, merr := os.MkdirTemp(at, "system-")
+	if err := errors.Join(err, merr); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { os.RemoveAll(base) })
-	dir, err := filepath.Abs(base)
-	if err == nil {
-		err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "library"), []byte("one"), 0o644))
-	}
-	if err != nil {
+	w.t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "library"), []byte("one"), 0o644)); err != nil {
 		w.t.Fatal(err)
 	}
 	return dir

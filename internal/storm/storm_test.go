@@ -234,7 +234,7 @@ func storm(t *testing.T, store string, lasts time.Duration) bool {
 			t.Errorf("a token was renewed after %v of %v", gap, life)
 		}
 	}
-	if want := int(lasts / life / 2); len(renewed) < want {
+	if want := int(lasts / life / 4); len(renewed) < want {
 		t.Errorf("%d renewals, want at least %d", len(renewed), want)
 	}
 	return true
