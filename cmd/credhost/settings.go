@@ -89,7 +89,7 @@ func variable(flag string) string {
 // complete takes from the environment what no flag says, and fills in the
 // defaults.
 func (s *settings) complete(c *cobra.Command) error {
-	flags := c.Flags()
+	flags := c.Root().PersistentFlags() // and not a command's own: trust has a --key of an author's
 	for _, f := range flagNames {
 		env := os.Getenv(variable(f.name))
 		if env == "" || flags.Changed(f.name) {
