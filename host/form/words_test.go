@@ -100,7 +100,7 @@ var unwritten = map[string]map[string]*regexp.Regexp{
 		"no space between Chinese and Latin": regexp.MustCompile(`\p{Han}[A-Za-z0-9%@]|[A-Za-z0-9%@]\p{Han}`),
 		"a mark of Latin after Chinese":      regexp.MustCompile(`\p{Han} ?[,;?!.()]|\p{Han}:(\S|$| \P{Han})`),
 		"a letter of traditional Chinese":    regexp.MustCompile(`[請連檔碼設無為權輸這個須應類標選擇變話務關閉開確認]`),
-		"another word for credential":        regexp.MustCompile(`凭证|证书凭|代理`),
+		"another word for credential":        regexp.MustCompile(`凭证|证书凭`),
 	},
 	"pt-BR": {
 		"a word of Portugal":           regexp.MustCompile(`(?i)ficheiro|utilizador|palavra-passe|ecrã|registo\b|aceder|contacte|secção|\bteu\b|\btua\b`),
