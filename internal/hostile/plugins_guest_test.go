@@ -5,6 +5,7 @@
 package hostile_test
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // guest is the user of a host without rights: "nobody".
@@ -56,11 +58,17 @@ func TestPluginsOfAHostWithoutRights(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run", "^TestPlugins$/^("+strings.Join(names, "|")+")$", "-test.v")
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + temporary, programsEnv + "=" + dir}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: guest, Gid: guest}, Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
+	var out []byte
+	for wait := time.Millisecond; wait < time.Second; wait *= 2 {
+		cmd := exec.Command(filepath.Join(dir, "test"), "-test.run", "^TestPlugins$/^("+strings.Join(names, "|")+")$", "-test.v")
+		cmd.Dir = dir
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + temporary, programsEnv + "=" + dir}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: guest, Gid: guest}}
+		if out, err = cmd.CombinedOutput(); !errors.Is(err, syscall.ETXTBSY) {
+			break
+		}
+		time.Sleep(wait) // a child of another test, not quite started, has the file open for writing
+	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
