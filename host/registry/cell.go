@@ -126,8 +126,9 @@ func (i *image) hide() error {
 	if i.hidden {
 		return nil
 	}
-	i.hidden = true
-	return i.held.Chmod(0o111)
+	err := i.held.Chmod(0o111)
+	i.hidden = err == nil
+	return err
 }
 
 // environment is what a plugin finds in its environment: of several variables
