@@ -39,11 +39,8 @@ func Probe(dir string) Report {
 		}
 	}
 	k := thisKernel()
-	if r.Level != None && k.landlock == 0 {
+	if r.Level == Partial && k.landlock == 0 {
 		r.Level = None // nothing else keeps a program from files where there are no namespaces
-		if try(Full, dir) == nil {
-			r.Level = Full
-		}
 	}
 	r.Parts = parts(r, k)
 	return r
