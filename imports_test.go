@@ -52,10 +52,15 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/egress", "sdk internal/defence", "ssrf x/net"},
 	{"host/sandbox", "", "x/sys"},
 	{"host/registry", "host/sandbox sdk internal/defence internal/wire host/egress", "minisign go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
-	{"host", "sdk host/registry host/egress host/sandbox internal/defence", "x/net x/sync x/sys"},
+	{"host", "sdk host/registry host/egress host/sandbox internal/defence", "otel x/net x/sync x/sys"},
 	{"host/form", "sdk", "x/text"},
 	{"host/form/terminal", "sdk host/form", "huh bubbletea lipgloss x/sys x/term"},
 	{"host/sealer", "", "tink x/sys"},
+	{"host/access", "sdk host", "go-oidc oauth2 x/time"},
+	{"host/audit", "sdk host", ""},
+	{"host/httpapi", "sdk schemas host host/access host/audit host/form host/registry", "huma"},
+	{"host/proxy", "sdk host host/access host/egress", "x/net"},
+	{"host/web", "sdk host host/access host/audit host/form host/registry", ""},
 	{"host/memstore", "host", ""},
 	{"host/sqlitestore", "host", "sqlite"},
 	{"host/pgstore", "host", "pgx"},
@@ -67,7 +72,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
 	{"examples/oidc", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/webform", "sdk host host/form host/sealer host/memstore", ""},
-	{"cmd/credhost", "sdk host host/... internal/standin", "cobra x/term"},
+	{"cmd/credhost", "sdk host host/... internal/standin", "age autocert cobra otel otelhttp prometheus yaml x/term"},
 }
 
 // testOthers is what the tests of any package may import of other modules.
@@ -76,21 +81,28 @@ const testOthers = "go-cmp goleak jsonschema jwt minisign oauth2 oauth2-server r
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
 var others = map[string]string{
+	"age":           "filippo.io/age",
+	"autocert":      "golang.org/x/crypto/acme/autocert",
 	"bubbletea":     "charm.land/bubbletea/v2",
 	"cobra":         "github.com/spf13/cobra",
 	"go-cmp":        "github.com/google/go-cmp",
+	"go-oidc":       "github.com/coreos/go-oidc/v3",
 	"go-plugin":     "github.com/hashicorp/go-plugin",
 	"goleak":        "go.uber.org/goleak",
 	"grpc":          "google.golang.org/grpc",
 	"hclog":         "github.com/hashicorp/go-hclog",
 	"huh":           "charm.land/huh/v2",
+	"huma":          "github.com/danielgtaylor/huma/v2",
 	"jsonschema":    "github.com/santhosh-tekuri/jsonschema/v6",
 	"jwt":           "github.com/golang-jwt/jwt/v5",
 	"lipgloss":      "charm.land/lipgloss/v2",
 	"minisign":      "aead.dev/minisign",
 	"oauth2":        "golang.org/x/oauth2",
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
+	"otel":          "go.opentelemetry.io/otel",
+	"otelhttp":      "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
 	"pgx":           "github.com/jackc/pgx/v5",
+	"prometheus":    "github.com/prometheus/client_golang",
 	"protobuf":      "google.golang.org/protobuf",
 	"protocompile":  "github.com/bufbuild/protocompile",
 	"pty":           "github.com/creack/pty",
@@ -106,6 +118,7 @@ var others = map[string]string{
 	"x/term":        "golang.org/x/term",
 	"x/text":        "golang.org/x/text",
 	"x/time":        "golang.org/x/time",
+	"yaml":          "go.yaml.in/yaml/v3",
 }
 
 func TestImports(t *testing.T) {

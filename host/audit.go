@@ -21,11 +21,28 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
+// A Source says from where an actor acts. It holds no secret.
+type Source struct {
+	Address string // of the network, without a port
+	Key     string // the ID of the key that was shown; empty: none
+	Request string // the ID of the request, as the answer and the logs have it
+}
+
+type sourceKey struct{}
+
+// WithSource returns a context whose calls are audited as coming from there.
+func WithSource(ctx context.Context, s Source) context.Context {
+	return context.WithValue(ctx, sourceKey{}, s)
+}
+
 // An Event is one thing that was done. It holds no secret.
 type Event struct {
 	Time       time.Time `json:"time"`
 	Workspace  string    `json:"workspace"`
 	Actor      Actor     `json:"actor,omitempty"`
+	Address    string    `json:"address,omitempty"` // these three as of [Source]
+	Key        string    `json:"key,omitempty"`
+	Request    string    `json:"request,omitempty"`
 	Action     string    `json:"action"` // such as "create", "test" or "release"
 	Credential string    `json:"credential,omitempty"`
 	Type       string    `json:"type,omitempty"`
@@ -38,7 +55,8 @@ func (w *Workspace) audit(ctx context.Context, action, id, typ string, err error
 		return
 	}
 	actor, _ := ctx.Value(actorKey{}).(Actor)
-	w.h.cfg.Audit(ctx, Event{Time: w.h.now().UTC(), Workspace: w.name, Actor: actor,
+	from, _ := ctx.Value(sourceKey{}).(Source)
+	w.h.cfg.Audit(ctx, Event{Time: w.h.now().UTC(), Workspace: w.name, Actor: actor, Address: from.Address, Key: from.Key, Request: from.Request,
 		Action: action, Credential: id, Type: typ, Outcome: outcome(err)})
 }
 

@@ -55,6 +55,7 @@ func (h *Host) catchUp(ctx context.Context, since uint64) (uint64, error) {
 		switch {
 		case errors.Is(err, ErrBehind): // what was deleted meanwhile, nobody knows
 			h.forgetAll()
+			h.tell("", "")
 			h.seen.Store(at.UnixNano())
 			return next, nil
 		case err != nil:
@@ -62,6 +63,7 @@ func (h *Host) catchUp(ctx context.Context, since uint64) (uint64, error) {
 		}
 		for _, c := range changes {
 			h.changed(c)
+			h.tell(c.Workspace, c.ID)
 		}
 		since = next
 		if len(changes) == 0 {

@@ -141,6 +141,9 @@ type Host struct {
 	chance   func(below time.Duration) time.Duration
 	wait     func(context.Context, time.Duration) error // sleep
 
+	watching sync.Mutex
+	watchers []*watcher
+
 	workspaces sync.Map     // name → *Workspace
 	endpoints  sync.Map     // URL → *endpoint, of those that fail
 	seen       atomic.Int64 // when the store's changes were last read, in Unix nanoseconds
