@@ -36,6 +36,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/defence", "", ""},
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
+	{"internal/ground", "sdk host host/... internal/standin", ""},
 	{"internal/hostile", "internal/defence", ""},
 	{"internal/hostile/credhost-plugin-hostile", "sdk sdk/oauth sdk/serve", ""},
 	{"internal/hostile/credhost-plugin-rogue", "sdk internal/wire internal/wire/pluginv1", "go-plugin grpc protobuf x/sys"},
