@@ -35,6 +35,8 @@ type ApplicationView struct {
 	Answers map[string]json.RawMessage `json:"answers"` // as a [Credential]'s
 	Created time.Time                  `json:"created"`
 	Updated time.Time                  `json:"updated"`
+
+	Generation uint64 `json:"generation"` // how often it was saved: see [Patch].Generation
 }
 
 // application is an application's record that has been opened.
@@ -87,6 +89,9 @@ func (a Applications) Update(ctx context.Context, id string, p Patch) (err error
 	typ = app.rec.Type
 	if app.rec.Workspace != a.w.name {
 		return ErrNotFound
+	}
+	if err := app.rec.unchanged(p.Generation); err != nil {
+		return err
 	}
 	if p.Name != nil {
 		if err := checkName(*p.Name); err != nil {
@@ -166,7 +171,7 @@ func (a Applications) Show(ctx context.Context, id string) (ApplicationView, err
 
 func (app *application) view() ApplicationView {
 	v := ApplicationView{ID: app.rec.ID, Type: app.rec.Type, Name: app.rec.Name,
-		Answers: map[string]json.RawMessage{}, Created: app.rec.Created, Updated: app.rec.Updated}
+		Answers: map[string]json.RawMessage{}, Created: app.rec.Created, Updated: app.rec.Updated, Generation: app.rec.Generation}
 	shown(v.Answers, app.typ.Schema, app.Values, app.References)
 	return v
 }

@@ -60,6 +60,10 @@ type Credential struct {
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+
+	// Generation counts the times that it was saved, from 1: by whoever edits
+	// it, and by hosts that renew or test it. See [Patch].Generation.
+	Generation uint64 `json:"generation"`
 }
 
 // An Unrevoked grant is one that was to be revoked, and could not be. See
@@ -257,7 +261,7 @@ func (c *credential) status() (Status, string) {
 func (c *credential) view() Credential {
 	v := Credential{ID: c.rec.ID, Workspace: c.rec.Workspace, Type: c.rec.Type, Name: c.rec.Name,
 		Application: c.Application, Origins: c.Origins, TLS: c.TLS.view(), Account: c.Account, Tested: c.Tested,
-		Answers: map[string]json.RawMessage{}, Created: c.rec.Created, Updated: c.rec.Updated}
+		Answers: map[string]json.RawMessage{}, Created: c.rec.Created, Updated: c.rec.Updated, Generation: c.rec.Generation}
 	v.Status, v.Reason = c.status()
 	v.Was, v.Granted = c.was(), c.hasGrant()
 	for _, e := range c.Endings {

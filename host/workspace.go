@@ -102,6 +102,10 @@ type Patch struct {
 	// they leave out is cleared, but for secrets, which a form is never told.
 	// An emptied field is simply left out by form libraries.
 	Whole bool
+
+	// Generation is that of what the change was made for: if it has been saved
+	// since, by anybody, the error is [ErrConflict]. Zero: whatever it is now.
+	Generation uint64
 }
 
 // apply returns answers and references as p changes them. A secret's answer
@@ -132,6 +136,9 @@ func (p Patch) apply(s sdk.Schema, values, references map[string]string) (map[st
 // that trust somebody who was not trusted before.
 func (w *Workspace) Update(ctx context.Context, id string, p Patch) (err error) {
 	c, err := w.edit(ctx, id, func(ctx context.Context, c *credential) error {
+		if err := c.rec.unchanged(p.Generation); err != nil {
+			return err
+		}
 		if p.Name != nil {
 			if err := checkName(*p.Name); err != nil {
 				return err
@@ -150,6 +157,26 @@ func (w *Workspace) Update(ctx context.Context, id string, p Patch) (err error) 
 // Delete removes a credential for good: its data key goes with it. It does
 // not tell the service; see [Workspace.Revoke].
 func (w *Workspace) Delete(ctx context.Context, id string) (err error) {
+	return w.delete(ctx, id, 0)
+}
+
+// DeleteUnchanged is [Workspace.Delete] of a credential that nobody has saved
+// since it had the given [Credential.Generation]; otherwise the error is
+// [ErrConflict].
+func (w *Workspace) DeleteUnchanged(ctx context.Context, id string, generation uint64) error {
+	if _, err := w.get(ctx, id, KindCredential); err != nil {
+		w.audit(ctx, "delete", id, "", err)
+		return err
+	}
+	k, err := w.hold(ctx, id) // or it could be saved between the look and the deletion
+	if err != nil {
+		return err
+	}
+	defer func() { k.release(ctx) }()
+	return w.delete(ctx, id, generation)
+}
+
+func (w *Workspace) delete(ctx context.Context, id string, generation uint64) (err error) {
 	var typ string
 	defer func() { w.audit(ctx, "delete", id, typ, err) }()
 	rec, err := w.get(ctx, id, KindCredential)
@@ -157,6 +184,9 @@ func (w *Workspace) Delete(ctx context.Context, id string) (err error) {
 		return err
 	}
 	typ = rec.Type
+	if err := rec.unchanged(generation); err != nil {
+		return err
+	}
 	if err := w.h.store.Delete(ctx, w.name, id); err != nil {
 		return err
 	}
@@ -186,7 +216,7 @@ func (w *Workspace) List(ctx context.Context, p Page) ([]Credential, error) {
 		c, err := w.open(ctx, rec)
 		if err != nil {
 			all[i] = Credential{ID: rec.ID, Workspace: rec.Workspace, Type: rec.Type, Name: rec.Name,
-				Status: StatusBroken, Reason: err.Error(), Created: rec.Created, Updated: rec.Updated}
+				Status: StatusBroken, Reason: err.Error(), Created: rec.Created, Updated: rec.Updated, Generation: rec.Generation}
 			continue
 		}
 		all[i] = c.view()
@@ -230,6 +260,15 @@ func (w *Workspace) load(ctx context.Context, id string) (*credential, error) {
 		return nil, err
 	}
 	return w.open(ctx, rec)
+}
+
+// unchanged reports [ErrConflict] if a record has another generation than one
+// that somebody has seen; zero: nobody cares.
+func (r Record) unchanged(seen uint64) error {
+	if seen != 0 && seen != r.Generation {
+		return ErrConflict
+	}
+	return nil
 }
 
 func checkName(name string) error {
