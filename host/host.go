@@ -39,6 +39,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/registry"
 	"github.com/credhost/credhost/host/sandbox"
@@ -107,6 +110,22 @@ type Config struct {
 	// WarnAhead is how long before a credential dies people are warned. Zero:
 	// 7 days, or a quarter of its life if that is shorter.
 	WarnAhead time.Duration
+
+	// Notice is called when a plugin was put into quarantine in a workspace, and
+	// when it has recovered. Each host tells of its own processes, one call
+	// after the other for each plugin and workspace. It may take its time, and
+	// must return when ctx ends.
+	Notice func(ctx context.Context, n Notice)
+
+	// Traces and Metrics are where what the host does is traced and counted, as
+	// OpenTelemetry has it; nil: nowhere. What is traced continues the trace of
+	// the caller's ctx. Services are told of the trace (W3C Trace Context) only
+	// if Propagate says so: it lets them see which requests belong together.
+	// What is counted is listed in docs/metrics.md. Neither is told a secret, a
+	// path, or what a query or header holds.
+	Traces    trace.TracerProvider
+	Metrics   metric.MeterProvider
+	Propagate bool
 
 	Logger *slog.Logger // slog.Default() if nil; never told a secret
 
@@ -188,6 +207,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	h.registry, err = registry.Open(ctx, registry.Config{
 		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
 		Guard: h.guard, Logger: registry.Logger(h.log), Sandbox: cfg.Sandbox, Limits: cfg.Limits, Cgroup: cfg.Cgroup,
+		Notice: cfg.Notice,
 	})
 	if err != nil {
 		h.guard.Close()

@@ -81,7 +81,12 @@ func (s *slot) crashed(why error) {
 	if s.r.off(defence.Rested) {
 		return
 	}
+	resting := s.breaker.tripped
 	s.breaker.crash(s.r.cfg.now(), s.r.cfg, s.r.cfg.chance())
+	if s.breaker.tripped && !resting {
+		s.rested = true
+		s.notice(NoticeQuarantined, s.breaker.until.UTC())
+	}
 }
 
 // rests returns an error while the program must not be started.

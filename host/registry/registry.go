@@ -101,6 +101,10 @@ type Config struct {
 	CrashWindow time.Duration
 	Quarantine  time.Duration
 
+	// Notice is told what becomes of a program: see [Notice]. It may take its
+	// time, and must return when its ctx ends. Nil: nobody is told.
+	Notice func(context.Context, Notice)
+
 	now    func() time.Time // the clock of all that is not a timer; tests set it
 	chance func() float64   // in [0,1); tests set it
 }
@@ -283,7 +287,7 @@ func (r *Registry) tidy(s *slot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := slotKey{s.name, s.workspace}
-	if r.slots[key] == s && s.users == 0 && s.process == nil && s.starting == nil && len(s.retired) == 0 && s.breaker.clean(r.cfg.now(), r.cfg) {
+	if r.slots[key] == s && s.users == 0 && s.process == nil && s.starting == nil && len(s.retired) == 0 && !s.rested && s.breaker.clean(r.cfg.now(), r.cfg) {
 		delete(r.slots, key)
 	}
 }

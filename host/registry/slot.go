@@ -30,7 +30,9 @@ type slot struct {
 	starting *starting  // nil: nobody starts one
 	retired  []*process // finish their calls
 	breaker  breaker
-	fault    error // what became of the last process; nil after a good start
+	fault    error    // what became of the last process; nil after a good start
+	rested   bool     // the last quarantine was told of, and no end of it yet
+	notices  []Notice // that are being told
 
 	users int // calls that hold the slot, in whatever state; the registry's lock guards it
 }
@@ -152,6 +154,10 @@ func (s *slot) start(st *starting, v *version) {
 		s.r.restarted(s.name).Add(1)
 	}
 	s.fault = nil
+	if s.rested {
+		s.rested = false
+		s.notice(NoticeRecovered, time.Time{})
+	}
 	s.process = p
 	s.rest(p)
 	if now := s.r.entry(s.name); now == nil || now.version == nil || now.version.digest != p.digest {
