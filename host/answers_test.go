@@ -269,7 +269,7 @@ func TestSuggest(t *testing.T) {
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	events := make(chan host.Event, 100)
-	h := open(t, func(cfg *host.Config) { cfg.Audit = func(_ context.Context, e host.Event) { events <- e } })
+	h := open(t, func(cfg *host.Config) { cfg.Audit = func(_ context.Context, e host.Event) error { events <- e; return nil } })
 	ctx := host.WithActor(t.Context(), "anna")
 	id, err := h.Create(ctx, "placed", testplugin.Answers("placed"))
 	if err != nil {
@@ -280,7 +280,7 @@ func TestAudit(t *testing.T) {
 	h.Delete(ctx, id)
 	for _, want := range []host.Event{
 		{Action: "create", Outcome: "ok"}, {Action: "test", Outcome: "ok"},
-		{Action: "release", Outcome: "forbidden"}, {Action: "delete", Outcome: "ok"},
+		{Action: "release", Outcome: "forbidden"}, {Action: "delete", Outcome: "begun"}, {Action: "delete", Outcome: "ok"},
 	} {
 		got := <-events
 		if got.Action != want.Action || got.Outcome != want.Outcome || got.Actor != "anna" || got.Credential != id || got.Type != "placed" || got.Workspace != "acme" {

@@ -50,9 +50,11 @@ type application struct {
 // Create stores an application. Its Values and References answer fields of
 // the application's scope only.
 func (a Applications) Create(ctx context.Context, n New) (id string, err error) {
-	defer func() { a.w.audit(ctx, "create application", id, n.Type, err) }()
-	t, err := a.w.typ(n.Type)
-	if err != nil {
+	var t Type
+	defer func() {
+		a.w.report(ctx, Event{Action: "create application", Subject: id, Type: n.Type, Changed: a.w.changed(id, t.Schema, Patch{Values: n.Values, References: n.References})}, err)
+	}()
+	if t, err = a.w.typ(n.Type); err != nil {
 		return "", err
 	}
 	if err := checkName(n.Name); err != nil {
@@ -80,13 +82,15 @@ var errApplicationTLS = sdk.Errorf(sdk.Invalid, "an application has no settings 
 // Update changes an application. The credentials that refer to it use the new
 // answers from their next grant on.
 func (a Applications) Update(ctx context.Context, id string, p Patch) (err error) {
-	var typ string
-	defer func() { a.w.audit(ctx, "update application", id, typ, err) }()
+	var typ Type
+	defer func() {
+		a.w.report(ctx, Event{Action: "update application", Subject: id, Type: typ.Schema.Name, Changed: a.w.changed(id, typ.Schema, p)}, err)
+	}()
 	app, err := a.w.application(ctx, id)
 	if err != nil {
 		return err
 	}
-	typ = app.rec.Type
+	typ = app.typ
 	if app.rec.Workspace != a.w.name {
 		return ErrNotFound
 	}
@@ -136,9 +140,16 @@ func movesSecrets(s sdk.Schema, before, after map[string]string) bool {
 // Delete removes an application. Credentials that refer to it cannot be used
 // any more.
 func (a Applications) Delete(ctx context.Context, id string) (err error) {
-	defer func() { a.w.audit(ctx, "delete application", id, "", err) }()
-	if _, err := a.w.h.store.Get(ctx, a.w.name, id); err != nil || !strings.HasPrefix(id, "a-") {
+	e := Event{Action: "delete application", Subject: id}
+	defer func() { a.w.report(ctx, e, err) }()
+	rec, err := a.w.h.store.Get(ctx, a.w.name, id)
+	if err != nil || rec.Kind != KindApplication {
 		return errors.Join(err, ErrNotFound)
+	}
+	e.Type = rec.Type
+	begun := Event{Workspace: a.w.name, Action: e.Action, Subject: id, Type: e.Type, Outcome: Begun}
+	if err := a.w.h.Record(ctx, begun); err != nil {
+		return err
 	}
 	return a.w.h.store.Delete(ctx, a.w.name, id)
 }

@@ -98,8 +98,16 @@ type Config struct {
 	Resolve func(ctx context.Context, workspace, reference string) (string, error)
 
 	// Audit is called for everything that was done, before the caller learns
-	// of it. It must be safe for concurrent use.
-	Audit func(ctx context.Context, e Event)
+	// of it, and for what is dangerous also before it is done: then an error
+	// prevents it. A release counts as done when it is handed out, so an error
+	// prevents that, too. It must be safe for concurrent use. Package audit
+	// has one that keeps a trail.
+	Audit func(ctx context.Context, e Event) error
+
+	// Fingerprint returns a keyed hash of a secret answer, for events to show
+	// that it has changed, or is again what it was. Nil: events show only that
+	// it was given.
+	Fingerprint func(workspace, credential, field, answer string) string
 
 	// Warn is called when a person should do something before a credential
 	// dies, or because it has died. It is called once for each, by one of the

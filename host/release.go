@@ -29,31 +29,42 @@ func (r Released) MarshalText() ([]byte, error) { return []byte(r.String()), nil
 
 // Release hands out a credential, to a caller who cannot go through
 // [Workspace.Client]: a database driver, say. [Config.Release] must allow it
-// for the workspace and the type; otherwise the error is [sdk.Forbidden].
-func (w *Workspace) Release(ctx context.Context, id string) (_ Released, err error) {
-	var typ string
-	defer func() { w.audit(ctx, "release", id, typ, err) }()
+// for the workspace and the type; otherwise the error is [sdk.Forbidden]. What
+// [Config.Audit] cannot record is not handed out.
+func (w *Workspace) Release(ctx context.Context, id string) (Released, error) {
+	r, typ, err := w.release(ctx, id)
+	if err != nil {
+		w.audit(ctx, "release", id, typ, err)
+		return Released{}, err
+	}
+	if err := w.h.Record(ctx, Event{Workspace: w.name, Action: "release", Credential: id, Type: typ, Outcome: outcome(nil)}); err != nil {
+		return Released{}, err
+	}
+	return r, nil
+}
+
+func (w *Workspace) release(ctx context.Context, id string) (_ Released, typ string, err error) {
 	c, err := w.load(ctx, id)
 	if err != nil {
-		return Released{}, err
+		return Released{}, typ, err
 	}
 	typ = c.rec.Type
 	if w.h.cfg.Release == nil || !w.h.cfg.Release(w.name, typ) {
-		return Released{}, sdk.Errorf(sdk.Forbidden, "releasing credentials of type %s is not allowed in this workspace: an operator must allow it", typ)
+		return Released{}, typ, sdk.Errorf(sdk.Forbidden, "releasing credentials of type %s is not allowed in this workspace: an operator must allow it", typ)
 	}
 	in, err := c.input(ctx)
 	if err != nil {
-		return Released{}, err
+		return Released{}, typ, err
 	}
 	_, l, err := w.grant(ctx, id)
 	if err != nil {
-		return Released{}, err
+		return Released{}, typ, err
 	}
 	r := Released{Values: in.Values(), Header: l.Header.Clone(), Query: l.Query, Expiry: l.Expiry}
 	for name, v := range l.Values {
 		r.Values[name] = v
 	}
-	return r, nil
+	return r, typ, nil
 }
 
 // Suggest asks the service what a field offers to choose from. The credential

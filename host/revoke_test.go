@@ -155,12 +155,13 @@ func TestAnotherAccount(t *testing.T) {
 	var warned []host.Warning
 	var audited int
 	h := open(t, func(cfg *host.Config) {
-		cfg.Audit = func(_ context.Context, e host.Event) {
+		cfg.Audit = func(_ context.Context, e host.Event) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if e.Action == "change account" {
 				audited++
 			}
+			return nil
 		}
 		cfg.Warn = func(_ context.Context, w host.Warning) {
 			mu.Lock()

@@ -64,9 +64,11 @@ func (w *Workspace) Create(ctx context.Context, typ string, values sdk.Values) (
 
 // Add is [Workspace.Create] with everything that a credential may have.
 func (w *Workspace) Add(ctx context.Context, n New) (id string, err error) {
-	defer func() { w.audit(ctx, "create", id, n.Type, err) }()
-	t, err := w.typ(n.Type)
-	if err != nil {
+	var t Type
+	defer func() {
+		w.report(ctx, Event{Action: "create", Credential: id, Type: n.Type, Changed: w.changed(id, t.Schema, Patch{Values: n.Values, References: n.References})}, err)
+	}()
+	if t, err = w.typ(n.Type); err != nil {
 		return "", err
 	}
 	if err := checkName(n.Name); err != nil {
@@ -150,7 +152,11 @@ func (w *Workspace) Update(ctx context.Context, id string, p Patch) (err error) 
 		}
 		return c.patch(ctx, p)
 	})
-	w.audit(ctx, "update", id, c.typeName(), err)
+	e := Event{Action: "update", Credential: id, Type: c.typeName()}
+	if c != nil {
+		e.Changed = w.changed(id, c.typ.Schema, p)
+	}
+	w.report(ctx, e, err)
 	return err
 }
 
@@ -185,6 +191,9 @@ func (w *Workspace) delete(ctx context.Context, id string, generation uint64) (e
 	}
 	typ = rec.Type
 	if err := rec.unchanged(generation); err != nil {
+		return err
+	}
+	if err := w.auditFirst(ctx, "delete", id, typ); err != nil {
 		return err
 	}
 	if err := w.h.store.Delete(ctx, w.name, id); err != nil {

@@ -148,7 +148,7 @@ func (e *engine) open() (shut func() error, err error) {
 		CallbackURL: "https://host.example/callback", Logger: logger, Now: e.now,
 		Release: func(string, string) bool { return true },
 		Resolve: func(context.Context, string, string) (string, error) { return wrongAnswers["reference"], nil },
-		Audit:   func(_ context.Context, ev host.Event) { e.result("audit", ev) },
+		Audit:   func(_ context.Context, ev host.Event) error { e.result("audit", ev); return nil },
 		Warn:    func(_ context.Context, w host.Warning) { e.result("warnings", w) },
 	})
 	if err != nil {

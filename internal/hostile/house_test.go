@@ -98,10 +98,11 @@ func (w *world) build(lacks string) *house {
 		Store: h.store, Sealer: sealer.New(keyring(w.t)), Egress: egress.Config{Routes: h.routes},
 		CallbackURL: "https://host.example/callback",
 		Logger:      slog.New(slog.NewTextHandler(logOf{h}, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Audit: func(_ context.Context, e host.Event) {
+		Audit: func(_ context.Context, e host.Event) error {
 			if w := h.world.Load(); w != nil {
-				json.NewEncoder(w.audit).Encode(e)
+				return json.NewEncoder(w.audit).Encode(e)
 			}
+			return nil
 		},
 	})
 	if err != nil {

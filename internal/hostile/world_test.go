@@ -270,7 +270,7 @@ func (w *world) open() *host.Host {
 		Egress:      egress.Config{Routes: maps.Clone(w.routes)},
 		CallbackURL: "https://host.example/callback",
 		Logger:      slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Audit:       func(_ context.Context, e host.Event) { json.NewEncoder(w.audit).Encode(e) },
+		Audit:       func(_ context.Context, e host.Event) error { return json.NewEncoder(w.audit).Encode(e) },
 		Now:         w.now,
 	}
 	if w.change != nil {
