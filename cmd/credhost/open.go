@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 
@@ -127,5 +128,14 @@ func (p *program) logger() *slog.Logger {
 	if p.logLevel.off {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: p.logLevel.slog}))
+	return newLogger(p.err, p.logFormat, p.logLevel.slog)
+}
+
+// newLogger returns a logger that writes lines of a format.
+func newLogger(w io.Writer, f format, from slog.Leveler) *slog.Logger {
+	options := &slog.HandlerOptions{Level: from}
+	if f == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
 }

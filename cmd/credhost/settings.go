@@ -5,8 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,96 +13,165 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/credhost/credhost/host/egress"
 )
 
-// settings are what all commands are told, by flags or by variables of the
-// environment. The zero value of a path stands for its default; see complete.
+// settings are what a run is told: by flags, by variables of the environment or
+// by the configuration file, in this order, each setting by the first of them
+// that names it. Settings_table.go has what each means. The zero value of a
+// path stands for its default; see complete.
 type settings struct {
-	data, store, key, lock string
-	plugins                list
-	workspace              string
+	config           string
+	data, key, lock  string
+	store, storeFile string // a URL may hold a password
+	plugins          list
+	workspace        string
+	allowAddress     prefixes
+	allowHTTP        bool
+	routes           routes
+	dev              bool
+	sandbox          modeFlag
+	cgroup           string
+	tls              tlsFile
+	allowSkipVerify  bool
+	proxy, proxyFile string // may hold a password
+	proxyResolves    bool
+	noProxy          origins
+	json             bool
+	lang             string // languages of forms, as in Accept-Language; empty: English
+	logLevel         level
+	logFormat        format
+	serving
+	structured // what only the file can say
 
-	allowAddress prefixes
-	allowHTTP    bool
-	routes       routes
-	dev          bool
-	sandbox      modeFlag
-	cgroup       string
-
-	tls             tlsFile
-	allowSkipVerify bool
-	proxy           string // may hold a password
-	proxyResolves   bool
-	noProxy         origins
-
-	json     bool
-	lang     string // languages of forms, as in Accept-Language; empty: English
-	logLevel level
-	quiet    bool // no warnings of what the settings allow
-	warned   bool // they were given
+	from   map[string]string // who said it, by the setting: "--data", "CREDHOST_DATA", "credhost.yaml:3"; no entry: nobody
+	quiet  bool              // no warnings of what the settings allow
+	warned bool              // they were given
 }
 
 // flags defines the flags of all commands.
 func (s *settings) flags(c *cobra.Command) {
-	s.logLevel = levels["error"]
-	f := c.PersistentFlags()
-	f.StringVar(&s.data, "data", "", "`folder` of the store, the key and all else")
-	f.StringVar(&s.store, "store", "", "`file` of the store, or URL of a database: postgres://… (default DATA/credhost.db)")
-	f.StringVar(&s.key, "key", "", "`file` of the key (default DATA/credhost.key)")
-	f.StringVar(&s.lock, "lock", "", "`file` of the plugins that are trusted (default DATA/credhost.lock)")
-	f.Var(&s.plugins, "plugins", "where to look for plugins, again for more (default DATA/plugins and the plugins beside the program)")
-	f.StringVar(&s.workspace, "workspace", "default", "`name` of the workspace")
-	f.Var(&s.allowAddress, "allow-address", "private or special addresses that may be reached, again for more")
-	f.BoolVar(&s.allowHTTP, "allow-http", false, "allow http to other machines")
-	f.Var(&s.routes, "route", "serve an origin from somewhere else, for tests")
-	f.Var(&s.tls, "tls", "how TLS is spoken, by origin: authorities, client certificates, lowest versions")
-	f.BoolVar(&s.allowSkipVerify, "allow-skip-verify", false, "allow credentials to take any certificate of their service")
-	f.StringVar(&s.proxy, "proxy", "", "`URL` of a proxy for everything: http, https or socks5; with a password, give it as CREDHOST_PROXY")
-	f.BoolVar(&s.proxyResolves, "proxy-resolves", false, "leave it to the proxy to resolve names, and to keep private addresses out of reach")
-	f.Var(&s.noProxy, "no-proxy", "an origin, or a pattern such as https://*.corp.example, that is reached without the proxy, again for more")
-	f.BoolVar(&s.dev, "dev", false, "run every plugin, trusted or not: for plugin authors")
-	f.Var(&s.sandbox, "sandbox", "what plugins run in: best (what this machine allows), required (a full sandbox, or nothing) or off")
-	f.StringVar(&s.cgroup, "cgroup", "", "`folder` of a control group that was delegated to credhost, to limit plugins in")
-	f.BoolVar(&s.json, "json", false, "print JSON")
-	f.StringVar(&s.lang, "lang", "", "`languages` of forms, the best first, such as pt-BR,en (default the locale's)")
-	f.Var(&s.logLevel, "log-level", "what to log on standard error: debug, info, warn, error or off")
+	s.workspace, s.logLevel = "default", levels["error"]
+	s.bind(c.PersistentFlags(), false)
 }
 
-// flagNames are the settings that flags and variables give. Each flag, such
-// as --allow-http, has a variable, CREDHOST_ALLOW_HTTP, with the separator
-// between several values.
-var flagNames = []struct{ name, separator string }{
-	{"data", ""}, {"store", ""}, {"key", ""}, {"lock", ""}, {"plugins", string(filepath.ListSeparator)}, {"workspace", ""},
-	{"allow-address", ","}, {"allow-http", ""}, {"route", ","},
-	{"tls", ""}, {"allow-skip-verify", ""}, {"proxy", ""}, {"proxy-resolves", ""}, {"no-proxy", ","}, {"dev", ""}, {"sandbox", ""}, {"cgroup", ""}, {"json", ""}, {"lang", ""}, {"log-level", ""},
+// bind defines the flags of all commands, or those of serve, in f.
+func (s *settings) bind(f *pflag.FlagSet, serving bool) {
+	for _, one := range allSettings {
+		if one.serving == serving && !one.fileOnly {
+			one.define(f, s, one.name, one.flagHelp())
+		}
+	}
 }
 
-// variable returns the environment variable of a flag.
-func variable(flag string) string {
-	return "CREDHOST_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// complete takes from the environment what no flag says, and fills in the
-// defaults.
+// complete takes from the environment what no flag says, from the file what
+// neither says, and fills in the defaults.
 func (s *settings) complete(c *cobra.Command) error {
-	flags := c.Root().PersistentFlags() // and not a command's own: trust has a --key of an author's
-	for _, f := range flagNames {
-		env := os.Getenv(variable(f.name))
-		if env == "" || flags.Changed(f.name) {
+	s.from = map[string]string{}
+	for _, one := range allSettings {
+		flags := c.Root().PersistentFlags() // and not a command's own: trust has a --key of an author's
+		if one.serving {
+			flags = c.Flags()
+		}
+		if flags.Changed(one.name) {
+			s.from[one.name] = "--" + one.name
+		}
+	}
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.bind(all, false)
+	s.bind(all, true)
+	if err := s.takeEnvironment(all); err != nil {
+		return err
+	}
+	if s.data == "" && s.from["config"] == "" {
+		var err error
+		if s.data, err = dataFolder(); err != nil {
+			return &failure{code: codeUsage, text: err.Error(), next: "set --data or CREDHOST_DATA"}
+		}
+	}
+	if err := s.takeFile(all); err != nil {
+		return err
+	}
+	if err := s.takeSecrets(all); err != nil {
+		return err
+	}
+	return s.fillIn()
+}
+
+// takeEnvironment takes from the environment what no flag says.
+func (s *settings) takeEnvironment(all *pflag.FlagSet) error {
+	for _, one := range allSettings {
+		env := os.Getenv(variable(one.name))
+		if env == "" || s.from[one.name] != "" || one.fileOnly {
 			continue
 		}
 		values := []string{env}
-		if f.separator != "" {
-			values = strings.Split(env, f.separator)
+		if one.separator != "" {
+			values = strings.Split(env, one.separator)
 		}
 		for _, v := range values {
-			if err := flags.Set(f.name, strings.TrimSpace(v)); err != nil {
-				return &failure{code: codeUsage, text: fmt.Sprintf("%s: %v", variable(f.name), err), next: "see credhost help settings"}
+			if err := all.Set(one.name, strings.TrimSpace(v)); err != nil {
+				return &failure{code: codeUsage, text: fmt.Sprintf("%s: %s", variable(one.name), one.fault(err)), next: "see credhost help settings"}
 			}
 		}
+		s.from[one.name] = variable(one.name)
 	}
+	return nil
+}
+
+// fault returns what is wrong with a value, without the value: it may be a
+// secret, and pflag quotes it.
+func (one *setting) fault(err error) string {
+	if cause := errors.Unwrap(err); cause != nil && !one.secret {
+		var number *strconv.NumError
+		if errors.As(cause, &number) && one.separator == "" {
+			return "must be true or false"
+		}
+		return cause.Error()
+	}
+	return "cannot be taken"
+}
+
+// rank says how much a source counts: the more, the higher.
+func (s *settings) rank(name string) int {
+	switch from := s.from[name]; {
+	case from == "":
+		return 0
+	case strings.HasPrefix(from, "--"):
+		return 3
+	case strings.HasPrefix(from, "CREDHOST_"):
+		return 2
+	}
+	return 1
+}
+
+// takeSecrets reads the files that hold the value of a setting. Such a file
+// counts as much as who names it.
+func (s *settings) takeSecrets(all *pflag.FlagSet) error {
+	for _, one := range allSettings {
+		if one.fills == "" || s.rank(one.name) == 0 || s.rank(one.fills) > s.rank(one.name) {
+			continue
+		}
+		if s.rank(one.fills) == s.rank(one.name) {
+			return &failure{code: codeUsage, text: fmt.Sprintf("both %s and %s say what %s is", s.from[one.fills], s.from[one.name], one.fills), next: "leave one of them out"}
+		}
+		path := all.Lookup(one.name).Value.String()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return &failure{code: codeSetup, text: fmt.Sprintf("%s: %v", s.from[one.name], err), next: "put the value there, alone, and let this user read it", err: err}
+		}
+		if err := all.Set(one.fills, strings.TrimSpace(string(text))); err != nil {
+			return &failure{code: codeSetup, text: fmt.Sprintf("%s: what is in %s cannot be taken", s.from[one.name], path), next: "see credhost help settings"}
+		}
+		s.from[one.fills] = s.from[one.name]
+	}
+	return nil
+}
+
+// fillIn fills in the defaults.
+func (s *settings) fillIn() error {
 	if strings.Contains(s.store, "://") && !s.inDatabase() { // not quoted: it may hold a password
 		return &failure{code: codeUsage, text: "--store is the path of a file, or a URL that begins with postgres://", next: "see credhost help settings"}
 	}
@@ -122,12 +189,13 @@ func (s *settings) complete(c *cobra.Command) error {
 			*d.path = filepath.Join(s.data, d.name)
 		}
 	}
-	if !flags.Changed("lang") {
+	if s.from["lang"] == "" {
 		s.lang = localeLanguage()
 	}
 	if len(s.plugins) == 0 {
 		s.plugins = append(list{filepath.Join(s.data, "plugins")}, besideProgram()...)
 	}
+	s.completeServing()
 	return nil
 }
 
@@ -180,122 +248,3 @@ func asksForJSON(args []string) bool {
 	env, _ := strconv.ParseBool(os.Getenv(variable("json")))
 	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true") || env
 }
-
-// A list is a flag that is given any number of times.
-type list []string
-
-// String returns the values.
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-// Set adds a value.
-func (l *list) Set(v string) error {
-	if v == "" {
-		return errors.New("must not be empty")
-	}
-	*l = append(*l, v)
-	return nil
-}
-
-// Type is what help calls a value.
-func (l *list) Type() string { return "FOLDER" }
-
-// origins are origins, or patterns of them.
-type origins []string
-
-// String returns them.
-func (o *origins) String() string { return strings.Join(*o, ",") }
-
-// Set adds one.
-func (o *origins) Set(v string) error {
-	*o = append(*o, v)
-	return egress.Config{NoProxy: *o}.Check()
-}
-
-// Type is what help calls a value.
-func (o *origins) Type() string { return "ORIGIN" }
-
-// prefixes are addresses.
-type prefixes []netip.Prefix
-
-// String returns the addresses.
-func (p *prefixes) String() string {
-	text := make([]string, len(*p))
-	for i, one := range *p {
-		text[i] = one.String()
-	}
-	return strings.Join(text, ",")
-}
-
-// Set adds an address, or those with a common prefix.
-func (p *prefixes) Set(v string) error {
-	if addr, err := netip.ParseAddr(v); err == nil {
-		*p = append(*p, netip.PrefixFrom(addr, addr.BitLen()))
-		return nil
-	}
-	prefix, err := netip.ParsePrefix(v)
-	if err != nil {
-		return errors.New("must be an address, or a prefix such as 10.1.0.0/16")
-	}
-	*p = append(*p, prefix)
-	return nil
-}
-
-// Type is what help calls a value.
-func (p *prefixes) Type() string { return "CIDR" }
-
-// routes lead origins elsewhere.
-type routes map[string]string
-
-// String returns the routes.
-func (r *routes) String() string {
-	var text []string
-	for origin, to := range *r {
-		text = append(text, origin+"="+to)
-	}
-	slices.Sort(text)
-	return strings.Join(text, ",")
-}
-
-// Set adds a route.
-func (r *routes) Set(v string) error {
-	origin, to, ok := strings.Cut(v, "=")
-	if !ok || origin == "" || to == "" {
-		return errors.New("must be ORIGIN=URL")
-	}
-	if *r == nil {
-		*r = routes{}
-	}
-	(*r)[origin] = to
-	return nil
-}
-
-// Type is what help calls a value.
-func (r *routes) Type() string { return "ORIGIN=URL" }
-
-// A level says how much is logged. The zero level is "error".
-type level struct {
-	name string
-	slog slog.Level
-	off  bool
-}
-
-var levels = map[string]level{
-	"debug": {"debug", slog.LevelDebug, false}, "info": {"info", slog.LevelInfo, false}, "warn": {"warn", slog.LevelWarn, false},
-	"error": {"error", slog.LevelError, false}, "off": {"off", 0, true},
-}
-
-// String returns the level's name.
-func (l *level) String() string { return l.name }
-
-// Set sets the level by its name.
-func (l *level) Set(v string) error {
-	known, ok := levels[v]
-	if !ok {
-		return errors.New("must be debug, info, warn, error or off")
-	}
-	*l = known
-	return nil
-}
-
-// Type is what help calls a value.
-func (l *level) Type() string { return "LEVEL" }

@@ -45,15 +45,23 @@ those that are answered are {"set": true}.`
 
 func settingsHelp() string {
 	var b strings.Builder
-	b.WriteString(`What no flag says is taken from variables of the environment:
+	b.WriteString(`A setting has one name, which is that of its flag, of its variable of the
+environment, and of its key in the configuration file (YAML). A flag goes before
+a variable, a variable before the file, and the file before the default.
+
+  --allow-address 10.1.0.0/16
+  CREDHOST_ALLOW_ADDRESS=10.1.0.0/16
+  allow-address: [10.1.0.0/16]
+
+"credhost config show" says what holds, and who said so. These are of all
+commands, and then those of serve:
 
 `)
-	for _, f := range flagNames {
-		several := ""
-		if f.separator != "" {
-			several = ", several separated by " + f.separator
+	for _, one := range allSettings {
+		if one.name == "listen" {
+			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "  %-23s --%s%s\n", variable(f.name), f.name, several)
+		b.WriteString("  " + one.line() + "\n")
 	}
 	b.WriteString(`
 The data folder is $XDG_DATA_HOME/credhost or ~/.local/share/credhost, on macOS
@@ -64,7 +72,9 @@ Its files are made when they are needed first:
   credhost.key   the key that opens it; keep a copy elsewhere: whoever has lost
                  it has lost every credential
   credhost.lock  the plugins that are trusted
+  credhost.yaml  settings; nobody makes it but you
   plugins/       plugins; those beside the program, in plugins/, are found too
-  cache/         what plugins said of themselves`)
+  cache/         what plugins said of themselves
+  acme/          certificates that were obtained by ACME`)
 	return b.String()
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// serving are the settings of serve.
+type serving struct {
+	listen, proxyListen, redirectListen, metricsListen list
+	publicURL                                          string
+	hosts                                              list
+	insecureListen, behindProxy                        bool
+	trustedProxy                                       prefixes
+	noSigninLink, noAccessLog                          bool
+
+	tlsCert, tlsKey, tlsClientCA              string
+	acmeDomain                                list
+	acmeEmail, acmeDirectory, acmeAuthorities string
+
+	shutdownLimit, drainDelay time.Duration
+
+	traces  string
+	release pairs
+	returns routes
+}
+
+var settingsOfServe = []setting{
+	{name: "listen", serving: true, separator: ",", preset: "127.0.0.1:8686", define: value(func(s *settings) pflag.Value { return &s.listen }),
+		help: "`address` of the API, the proxy and the page: HOST:PORT, unix:/path or systemd:NAME, again for more"},
+	{name: "proxy-listen", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.proxyListen }),
+		help: "`address` of the proxy alone, again for more"},
+	{name: "redirect-listen", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.redirectListen }),
+		help: "`address` from which browsers are sent to https, again for more; it answers the challenges of --acme-domain"},
+	{name: "metrics-listen", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.metricsListen }),
+		help: "`address` of /metrics, /livez and /readyz, for whoever reaches it, again for more"},
+	{name: "public-url", serving: true, define: text(func(s *settings) *string { return &s.publicURL }), preset: "the first address of --listen",
+		help: "`URL` by which people and services reach the page: scheme, host and port"},
+	{name: "host", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.hosts }),
+		help: "a `name` by which it may be called besides the public URL's and the addresses that it listens on, again for more"},
+	{name: "insecure-listen", serving: true, define: yes(func(s *settings) *bool { return &s.insecureListen }),
+		help: "listen beyond this machine without TLS: keys and answers can be read on the way"},
+	{name: "behind-proxy", serving: true, define: yes(func(s *settings) *bool { return &s.behindProxy }),
+		help: "listen beyond this machine without TLS, because a reverse proxy in front of it has TLS, and nobody else reaches it"},
+	{name: "trusted-proxy", serving: true, separator: ",", live: true, define: value(func(s *settings) pflag.Value { return &s.trustedProxy }),
+		help: "reverse proxies whose word for a caller's address and a request's ID is taken, a `CIDR`, again for more"},
+	{name: "tls-cert", serving: true, path: true, define: text(func(s *settings) *string { return &s.tlsCert }),
+		help: "PEM `file` of the certificate to show, with its chain; read again when it changes"},
+	{name: "tls-key", serving: true, path: true, define: text(func(s *settings) *string { return &s.tlsKey }),
+		help: "PEM `file` of its private key"},
+	{name: "tls-client-ca", serving: true, path: true, define: text(func(s *settings) *string { return &s.tlsClientCA }),
+		help: "PEM `file` of authorities: callers must show a certificate of theirs, besides a key"},
+	{name: "acme-domain", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.acmeDomain }),
+		help: "`name` for which to obtain certificates by ACME, again for more; using it accepts the terms of the authority"},
+	{name: "acme-email", serving: true, define: text(func(s *settings) *string { return &s.acmeEmail }),
+		help: "`address` to which the authority may write"},
+	{name: "acme-directory", serving: true, preset: "Let's Encrypt", define: text(func(s *settings) *string { return &s.acmeDirectory }),
+		help: "`URL` of another authority's directory"},
+	{name: "acme-ca", serving: true, path: true, define: text(func(s *settings) *string { return &s.acmeAuthorities }),
+		help: "PEM `file` of authorities that are trusted for the directory besides the system's"},
+	{name: "release", serving: true, separator: ",", live: true, define: value(func(s *settings) pflag.Value { return &s.release }),
+		help: "a `WORKSPACE/TYPE` whose credentials may be handed out to keys with the scope release, again for more"},
+	{name: "return", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.returns }),
+		help: "`NAME=URL` to which people may be sent when they have connected, again for more"},
+	{name: "traces", serving: true, preset: "as OTEL_EXPORTER_OTLP_ENDPOINT says", define: text(func(s *settings) *string { return &s.traces }),
+		help: "`URL` of an OTLP collector to send traces to"},
+	{name: "no-access-log", serving: true, live: true, define: yes(func(s *settings) *bool { return &s.noAccessLog }),
+		help: "do not log each request"},
+	{name: "no-signin-link", serving: true, define: yes(func(s *settings) *bool { return &s.noSigninLink }),
+		help: "print no link to sign in with at the start"},
+	{name: "drain-delay", serving: true, preset: "0s", define: lasting(func(s *settings) *time.Duration { return &s.drainDelay }),
+		help: "`time` to go on serving, not ready any more, before the end: for load balancers to notice"},
+	{name: "shutdown-limit", serving: true, preset: "30s", define: lasting(func(s *settings) *time.Duration { return &s.shutdownLimit }),
+		help: "`time` that requests have to finish in at the end"},
+}
+
+// servingFlags gives a command the flags of serve.
+func (s *settings) servingFlags(c *cobra.Command) { s.bind(c.Flags(), true) }
+
+// DefaultListen is where serve listens if nobody says.
+const defaultListen = "127.0.0.1:8686"
+
+// completeServing fills in the defaults of serve.
+func (s *settings) completeServing() {
+	if len(s.listen) == 0 {
+		s.listen = list{defaultListen}
+	}
+	if s.from["shutdown-limit"] == "" {
+		s.shutdownLimit = 30 * time.Second
+	}
+}
