@@ -21,7 +21,7 @@ import (
 // body is the service's. The client may be kept, copied and given a Timeout or a
 // Jar. What a request may carry besides is said in headers.go.
 func (w *Workspace) Client(id string) *http.Client {
-	return &http.Client{Transport: transport{w, id}}
+	return &http.Client{Transport: transport{w, id, nil}}
 }
 
 // Authenticate puts the credential on r, which the caller then sends itself.
@@ -60,8 +60,9 @@ func (w *Workspace) Refused(ctx context.Context, id string, resp *http.Response)
 
 // transport sends requests with a credential. It is safe for concurrent use.
 type transport struct {
-	w  *Workspace
-	id string
+	w      *Workspace
+	id     string
+	passed *passed // of somebody else's request; nil: it is the caller's own
 }
 
 var _ http.RoundTripper = transport{}
@@ -73,6 +74,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	e, l, err := t.w.grantFor(r.Context(), t.id, r)
+	if err == nil {
+		err = t.passed.fits(r, l)
+	}
 	if err != nil {
 		closeBody(r)
 		return nil, err
@@ -82,36 +86,65 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	resp, err := t.send(r, e, l, &body)
-	if err != nil || !l.refusedBy(resp.StatusCode) || !body.again {
+	first, err := body.open(r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := t.send(r, e, l, &body, first)
+	if err != nil || !l.refusedBy(resp.StatusCode) {
 		return resp, err
 	}
-	better, err := e.again(r.Context(), l, resp)
-	if err != nil || better == nil {
-		return resp, nil // the caller sees the refusal
-	}
-	if t.w.allows(better.origins, r) != nil {
+	return t.repeat(r, e, l, &body, resp)
+}
+
+// repeat sends r once more, whose grant resp refused, if there is use in it.
+// Otherwise the caller sees the refusal.
+func (t transport) repeat(r *http.Request, e *entry, l *live, body *body, resp *http.Response) (*http.Response, error) {
+	if !body.again {
+		e.renewLater(l, resp)
 		return resp, nil
+	}
+	better, err := e.again(r.Context(), l, resp)
+	if err != nil || better == nil || t.w.allows(better.origins, r) != nil || t.passed.fits(r, better) != nil {
+		return resp, nil
+	}
+	content, err := body.open(r)
+	if err != nil {
+		return resp, nil // too much of it has gone to be sent again
 	}
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
 	resp.Body.Close()
-	return t.send(r, e, better, &body)
+	return t.send(r, e, better, body, content)
 }
 
-// send sends r with what l carries.
-func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.Response, error) {
+// renewLater obtains a grant that is better than l, though the request that resp
+// refused cannot be repeated: the next one has use of it.
+func (e *entry) renewLater(l *live, resp *http.Response) {
+	n := need{old: l, refusal: refusalOf(resp)}
+	e.w.h.background(func() {
+		if !e.settled(l) {
+			e.fetch(e.w.h.open, n)
+		}
+	})
+}
+
+// send sends r with what l carries, and with content for its body.
+func (t transport) send(r *http.Request, e *entry, l *live, body *body, content io.ReadCloser) (*http.Response, error) {
 	out := r.Clone(t.w.h.quiet(r.Context()))
-	var err error
-	if out.Body, err = body.open(r); err != nil {
-		return nil, err
-	}
+	out.Body = content
 	out.GetBody = nil // a request is repeated by us or not at all
 	if body.held != nil {
 		out.ContentLength = int64(len(body.held))
 	}
 	t.w.h.tidy(l, out)
-	if err := e.attach(r.Context(), l, out); err != nil {
-		closeBody(out)
+	err := e.attach(r.Context(), l, out)
+	if err == nil {
+		out, err = t.passed.ready(out, l)
+	}
+	if err != nil {
+		if content != nil {
+			content.Close()
+		}
 		return nil, err
 	}
 	resp, err := t.w.h.guard.As(l.tls).RoundTrip(out)
@@ -125,7 +158,7 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body) (*http.R
 // again obtains a grant that is better than l, which resp refused; nil if
 // there is no use in repeating the request.
 func (e *entry) again(ctx context.Context, l *live, resp *http.Response) (*live, error) {
-	if l.Sign == 0 && e.w.h.now().Sub(l.obtained) < young && !defence.Off(e.w.h.ctx, defence.Settled) {
+	if e.settled(l) {
 		return nil, nil
 	}
 	better, err := e.fetch(ctx, need{old: l, refusal: refusalOf(resp)})
@@ -133,6 +166,11 @@ func (e *entry) again(ctx context.Context, l *live, resp *http.Response) (*live,
 		return nil, err
 	}
 	return better, nil
+}
+
+// settled reports whether l is too young to be renewed for a refusal.
+func (e *entry) settled(l *live) bool {
+	return l.Sign == 0 && e.w.h.now().Sub(l.obtained) < young && !defence.Off(e.w.h.ctx, defence.Settled)
 }
 
 // refusalOf returns what a plugin may know of an answer.

@@ -23,6 +23,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/credhost/credhost/internal/defence"
@@ -213,6 +214,10 @@ func (g *Guard) Close() error {
 // A request that is not safe to repeat (RFC 9110, section 9.2.1) is given to
 // the service at most once: it is sent again only if nothing of it had left, or
 // if the service said, in HTTP/2, that it had not looked at it.
+//
+// An answer that switches protocols (RFC 9110, section 7.8) is taken only if it
+// is to the one protocol that r asked for in Upgrade. Then its body is the
+// connection.
 func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	p, _ := PolicyFrom(r.Context())
 	return g.roundTrip(r, p.TLS)
@@ -248,7 +253,7 @@ func (g *Guard) roundTrip(r *http.Request, own TLS) (*http.Response, error) {
 		return nil, g.explain(r.Context(), origin, err)
 	}
 	resp.Request = r
-	if resp.StatusCode == http.StatusSwitchingProtocols { // nobody has asked for one
+	if resp.StatusCode == http.StatusSwitchingProtocols && !switches(out, resp) {
 		resp.Body.Close()
 		return nil, sdk.Errorf(sdk.Unavailable, "%s answered in another protocol than HTTP", origin)
 	}
@@ -260,6 +265,13 @@ func (g *Guard) roundTrip(r *http.Request, own TLS) (*http.Response, error) {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// switches reports whether resp switches to the one protocol that r asked for.
+// Requests of plugins ask for none.
+func switches(r *http.Request, resp *http.Response) bool {
+	asked, got := r.Header["Upgrade"], resp.Header["Upgrade"]
+	return len(asked) == 1 && len(got) == 1 && strings.EqualFold(asked[0], got[0])
 }
 
 // headSize refuses an answer that has too many headers.

@@ -17,6 +17,11 @@ import (
 	"github.com/credhost/credhost/sdk"
 )
 
+// maxIdle is how many connections are kept for an origin. A thousand requests at
+// once use a thousand, and those that are not used for a while are closed: see
+// [Config].IdleTimeout.
+const maxIdle = 1024
+
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // newTransport returns a transport whose zero Proxy means none at all, and
@@ -30,8 +35,8 @@ func (g *Guard) newTransport(dial dialFunc, t TLS) *http.Transport {
 		ResponseHeaderTimeout:  c.ResponseHeaderTimeout,
 		ExpectContinueTimeout:  time.Second,
 		IdleConnTimeout:        c.IdleTimeout,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    32,
+		MaxIdleConns:           2 * maxIdle,
+		MaxIdleConnsPerHost:    maxIdle,
 		MaxResponseHeaderBytes: c.maxHead,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
