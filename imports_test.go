@@ -37,6 +37,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
 	{"internal/ground", "sdk host host/... internal/standin", ""},
+	{"internal/front", "host", "acme otel systemd"},
 	{"internal/hostile", "internal/defence", ""},
 	{"internal/hostile/credhost-plugin-hostile", "sdk sdk/oauth sdk/serve", ""},
 	{"internal/hostile/credhost-plugin-rogue", "sdk internal/wire internal/wire/pluginv1", "go-plugin grpc protobuf x/sys"},
@@ -46,6 +47,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/realoauth", "", ""},
 	{"internal/screen", "", "pty x/term"},
 	{"internal/standin", "", ""},
+	{"internal/telemetry", "", "otel otelhttp prometheus"},
 	{"internal/storm", "", ""},
 	{"internal/testplugin", "sdk sdk/oauth", ""},
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
@@ -75,7 +77,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
 	{"examples/oidc", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/webform", "sdk host host/form host/sealer host/memstore", ""},
-	{"cmd/credhost", "sdk host host/... internal/standin", "age autocert cobra otel otelhttp prometheus yaml x/term"},
+	{"cmd/credhost", "sdk host host/... internal/front internal/standin internal/telemetry", "age cobra pflag systemd otel otelhttp prometheus yaml x/term"},
 }
 
 // testOthers is what the tests of any package may import of other modules.
@@ -85,7 +87,7 @@ const testOthers = "go-cmp goleak jsonschema jwt minisign oauth2 oauth2-server r
 // package of a module that is wanted.
 var others = map[string]string{
 	"age":           "filippo.io/age",
-	"autocert":      "golang.org/x/crypto/acme/autocert",
+	"acme":          "golang.org/x/crypto/acme",
 	"bubbletea":     "charm.land/bubbletea/v2",
 	"cobra":         "github.com/spf13/cobra",
 	"go-cmp":        "github.com/google/go-cmp",
@@ -104,6 +106,7 @@ var others = map[string]string{
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
 	"otel":          "go.opentelemetry.io/otel",
 	"otelhttp":      "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
+	"pflag":         "github.com/spf13/pflag",
 	"pgx":           "github.com/jackc/pgx/v5",
 	"prometheus":    "github.com/prometheus/client_golang",
 	"protobuf":      "google.golang.org/protobuf",
@@ -114,6 +117,7 @@ var others = map[string]string{
 	"sqlite":        "modernc.org/sqlite",
 	"ssrf":          "code.dny.dev/ssrf",
 	"testscript":    "github.com/rogpeppe/go-internal/testscript",
+	"systemd":       "github.com/coreos/go-systemd/v22",
 	"tink":          "github.com/tink-crypto/tink-go/v2",
 	"x/net":         "golang.org/x/net",
 	"x/sync":        "golang.org/x/sync",
