@@ -40,11 +40,11 @@ type TrailQuery struct {
 // not changed, and only the oldest are removed.
 type TrailStore interface {
 	// AppendTrail adds entries, all or none, if the newest entry has the number
-	// after, or none is there and none was trimmed beyond after; the first has
-	// the number after+1, and each of the others one more. Otherwise it reports
-	// ErrConflict: another was faster. As with every method of a store, after
-	// any other error it may have happened or not.
-	AppendTrail(ctx context.Context, after uint64, entries []TrailEntry) error
+	// after and that hash; 0 and nil, if there is none. The first has the number
+	// after+1, and each of the others one more. Otherwise it reports ErrConflict:
+	// another was faster. As with every method of a store, after any other error
+	// it may have happened or not.
+	AppendTrail(ctx context.Context, after uint64, hash []byte, entries []TrailEntry) error
 
 	// Trail returns entries in the order of their numbers.
 	Trail(ctx context.Context, q TrailQuery) ([]TrailEntry, error)

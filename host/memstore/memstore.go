@@ -29,6 +29,7 @@ type Store struct {
 	records map[key]*entry
 	ids     map[string][]string // :: workspace → its IDs, sorted
 	log     log
+	trail   []host.TrailEntry // in the order of their numbers
 	epoch   uint64 // of the newest lease on any record; so one made again starts no lower
 }
 
@@ -130,6 +131,12 @@ func (s *Store) Create(ctx context.Context, r host.Record) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r.Intent = nil
+	return s.add(r)
+}
+
+// add is called with mu held.
+func (s *Store) add(r host.Record) error {
 	k := key{r.Workspace, r.ID}
 	if s.records[k] != nil {
 		return host.ErrConflict
@@ -137,7 +144,9 @@ func (s *Store) Create(ctx context.Context, r host.Record) error {
 	if s.records == nil {
 		s.records, s.ids = make(map[key]*entry), make(map[string][]string)
 	}
+	intent := bytes.Clone(r.Intent)
 	s.records[k] = &entry{Record: clone(r)}
+	s.records[k].Intent = intent
 	ids := s.ids[r.Workspace]
 	at, _ := slices.BinarySearch(ids, r.ID)
 	s.ids[r.Workspace] = slices.Insert(ids, at, r.ID)

@@ -10,6 +10,9 @@ type statements struct {
 	get, list, due, position, changes, check     string
 	create, save, remove                         string
 	lease, extend, note, unlease                 string
+	trail, appendTrail, trimTrail                string
+	all, reseal, snapRecords, snapTrail          string
+	clearAll, fillRecord, fillEntry              string
 	there, version, makeSchema, lock, setVersion string
 }
 
@@ -50,6 +53,30 @@ var inCredhost = statements{
 	note:    `SELECT credhost.note_intent($1, $2, $3, $4, $5, $6)`,
 	unlease: `SELECT credhost.end_lease($1, $2, $3, $4, $5)`,
 
+	trail:       `SELECT ` + entryColumns + ` FROM credhost.trail WHERE `,
+	appendTrail: `SELECT credhost.append_trail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	trimTrail:   `SELECT credhost.trim_trail($1, $2)`,
+
+	all: `SELECT ` + columns + `, s.data, n.data
+		FROM credhost.records r JOIN credhost.sealed s USING (record) LEFT JOIN credhost.intents n USING (record)
+		WHERE (r.workspace, r.id) > ($1, $2)
+		ORDER BY r.workspace, r.id LIMIT $3`,
+	reseal: `SELECT credhost.reseal_record($1, $2, $3, $4, $5, $6, $7)`,
+	snapRecords: `SELECT ` + columns + `, s.data, n.data
+		FROM credhost.records r JOIN credhost.sealed s USING (record) LEFT JOIN credhost.intents n USING (record)
+		ORDER BY r.workspace, r.id`,
+	snapTrail: `SELECT ` + entryColumns + ` FROM credhost.trail ORDER BY seq`,
+	clearAll:  `SELECT credhost.clear_all($1, $2)`,
+	fillRecord: `WITH r AS (
+			INSERT INTO credhost.records (workspace, id, kind, type, name, generation, created, updated, due, seq)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, credhost.next_change())
+				RETURNING record
+		), s AS (
+			INSERT INTO credhost.sealed (record, data) SELECT record, $10::bytea FROM r
+		)
+		INSERT INTO credhost.intents (record, data) SELECT record, $11::bytea FROM r WHERE $11::bytea IS NOT NULL`,
+	fillEntry: `INSERT INTO credhost.trail (` + entryColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+
 	check: `SELECT current_setting('server_version'), pg_backend_pid(),
 			(SELECT count(*) FROM credhost.records),
 			(SELECT count(*) FROM credhost.sealed JOIN credhost.records USING (record))
@@ -70,6 +97,7 @@ func inSchema(name string) statements {
 	s := inCredhost
 	for _, text := range []*string{
 		&s.get, &s.list, &s.due, &s.position, &s.changes, &s.check, &s.create, &s.save, &s.remove, &s.lease, &s.extend, &s.note, &s.unlease,
+		&s.trail, &s.appendTrail, &s.trimTrail, &s.all, &s.reseal, &s.snapRecords, &s.snapTrail, &s.clearAll, &s.fillRecord, &s.fillEntry,
 		&s.there, &s.version, &s.lock, &s.setVersion,
 	} {
 		*text = rename(*text, name)

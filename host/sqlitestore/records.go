@@ -15,11 +15,13 @@ import (
 
 // The statements of both pools; prepare parses them.
 var (
-	reads  = []string{getRecord, listRecords, listDue, listChanges, position}
+	reads  = []string{getRecord, listRecords, listDue, listChanges, position, allRecords}
 	writes = []string{
 		nextNumber, recordExists, version,
 		createRecord, createSealed, saveRecord, saveSealed, deleteRecord, deleteSealed, recordDeletion, forgetDeletions, recordForgotten,
 		takeLease, extendLease, endLease, noteIntent, saveIntent, deleteIntent,
+		trailHead, appendEntry, trimTrail, findSealed, setSizes,
+		countAll, clearRecords, clearSealed, clearIntents, clearDeletions, clearTrail, forgetAll,
 	}
 )
 

@@ -59,6 +59,8 @@ var groups = []struct {
 	{"Due", dueTests},
 	{"Changes", changeTests},
 	{"Sharing", sharingTests},
+	{"Trail", trailTests},
+	{"Whole", wholeTests},
 }
 
 // Run runs each test as a subtest, with a store of its own, in parallel.
