@@ -8,8 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"code.dny.dev/ssrf"
+	"sync/atomic"
 
 	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
@@ -42,23 +41,14 @@ var metadataNames = []string{
 
 // addresses decides which addresses may be connected to.
 type addresses struct {
-	allow   []netip.Prefix
-	special *ssrf.Guardian
+	allowed *atomic.Pointer[allowed]
 	own     *own
 	off     func(defence.Defence) bool
 }
 
 func newAddresses(allow []netip.Prefix) addresses {
-	a := addresses{allow: allow, own: &own{list: net.InterfaceAddrs}, off: func(defence.Defence) bool { return false }}
-	var v4, v6 []netip.Prefix
-	for _, p := range allow {
-		if p.Addr().Is4() {
-			v4 = append(v4, p)
-		} else {
-			v6 = append(v6, p)
-		}
-	}
-	a.special = ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
+	a := addresses{allowed: new(atomic.Pointer[allowed]), own: &own{list: net.InterfaceAddrs}, off: func(defence.Defence) bool { return false }}
+	a.allowed.Store(newAllowed(allow))
 	return a
 }
 
@@ -67,7 +57,7 @@ func (a addresses) check(addr netip.Addr) error {
 	switch {
 	case !addr.IsValid():
 		return errAddress
-	case (addr.Is4In6() || addr.Zone() != "" || a.special.SafeAddr(addr) != nil) && !a.off(defence.Addresses):
+	case (addr.Is4In6() || addr.Zone() != "" || a.allowed.Load().special.SafeAddr(addr) != nil) && !a.off(defence.Addresses):
 		return errAddress
 	case slices.Contains(metadata, addr) && !a.opens(addr) && !a.off(defence.Metadata):
 		return errAddress
@@ -81,12 +71,12 @@ func (a addresses) check(addr netip.Addr) error {
 
 // opens reports whether the operator allows addr by a prefix of it alone.
 func (a addresses) opens(addr netip.Addr) bool {
-	return slices.Contains(a.allow, netip.PrefixFrom(addr, addr.BitLen()))
+	return slices.Contains(a.allowed.Load().prefixes, netip.PrefixFrom(addr, addr.BitLen()))
 }
 
 // isAllowed reports whether the operator allows addr, by whatever prefix.
 func (a addresses) isAllowed(addr netip.Addr) bool {
-	return slices.ContainsFunc(a.allow, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return slices.ContainsFunc(a.allowed.Load().prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // connect decides on one attempt to connect to host, at address.
