@@ -8,8 +8,8 @@
 //	caller, err := a.Caller(ctx, token)
 //	if err := caller.Needs(access.Write); err != nil { … }
 //
-// Read this file first; key.go has keys, derived.go those that are derived of
-// them, session.go people.
+// Read this file first; then actions.go, which says who may do what, limits.go,
+// key.go, derived.go, session.go, oidc.go and workspace.go.
 //
 // Keys and sessions are kept as hashes, sealed, on a shelf of the host. Nobody
 // reads one again: what is shown once is all there is.
@@ -17,7 +17,6 @@ package access
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"time"
 
@@ -40,29 +39,21 @@ const (
 // Scopes are all scopes, in the order in which they are shown.
 var Scopes = []Scope{Read, Write, Use, Admin, Release}
 
-// Limits narrow what a caller may do with its scopes. A list that is empty
-// limits nothing.
-type Limits struct {
-	// Credentials are the IDs of those that exist for the caller.
-	Credentials []string `json:"credentials,omitempty"`
-
-	// Methods are those of requests that it may send with a credential.
-	Methods []string `json:"methods,omitempty"`
-
-	// URLs are where it may send them: "https://api.example/v1/*" stands for
-	// all that begins so, "/v1/*" for such paths at any of the credential's
-	// origins; without the star, for that path alone. A query is not looked at.
-	URLs []string `json:"urls,omitempty"`
-}
-
 // A Caller is who asks, and what it may do. The zero Caller may do nothing.
 type Caller struct {
 	Workspace string     // its own; empty: of the host, and then it may name any
 	Actor     host.Actor // as the audit trail knows it
 	Key       string     // the ID of the key that was shown; empty: a person
+	Derived   string     // the ID of the key that was derived of Key or Session; empty: it is not
+	Session   string     // the ID of the session; empty: no person
 	Scopes    []Scope
 	Limits    []Limits  // each holds; a derived key adds one to its parent's
 	Expires   time.Time // zero: never
+
+	narrowed []Limits  // those of Limits that are in the token of a derived key
+	until    time.Time // when what a person was given ends, which may be later than the session
+	grants   []Grant   // all of a person who may enter several workspaces
+	budget   *budget   // of its requests; those that were derived share it
 }
 
 // Operator reports whether the caller is the host's own: it may name any
@@ -79,22 +70,6 @@ func (c Caller) Needs(any ...Scope) error {
 		return nil
 	}
 	return sdk.Errorf(sdk.Forbidden, "this key may not do that: it needs the scope %s", any[0])
-}
-
-// Sees reports whether a credential exists for the caller, as far as its limits
-// go. One of another workspace does not exist either.
-func (c Caller) Sees(credential string) bool {
-	for _, l := range c.Limits {
-		if len(l.Credentials) > 0 && !slices.Contains(l.Credentials, credential) {
-			return false
-		}
-	}
-	return true
-}
-
-// Permits returns nil if the caller may send such a request with a credential.
-func (c Caller) Permits(credential, method string, u *url.URL) error {
-	return c.Needs(Use)
 }
 
 type callerKey struct{}

@@ -4,35 +4,280 @@ package access
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/sdk"
 )
 
-// Derive returns a key that may do no more than the caller, narrowed by limits,
-// and for a while only. It is not stored: it ends with the key it is of.
-func (a *Access) Derive(ctx context.Context, of Caller, scopes []Scope, limits Limits, life time.Duration) (token string, expires time.Time, err error) {
-	return "", time.Time{}, errUnknown
+// The kinds of records that links to sign in with and sessions are kept as.
+const (
+	KindLink    host.Kind = "sign-in link"
+	KindSession host.Kind = "session"
+)
+
+// linkLife is how long a link may be used.
+const linkLife = 10 * time.Minute
+
+// A Grant is what a person may do in a workspace.
+type Grant struct {
+	Workspace string   `json:"workspace"` // empty: the host itself
+	Scopes    []Scope  `json:"scopes"`
+	Limits    []Limits `json:"limits,omitempty"` // each holds
 }
 
-// Link returns a secret with which a person can sign in as c, once, within ten
-// minutes: what a link in a terminal carries.
+// storedLink is what is kept of a link: all but its secret, of which its ID is a
+// hash.
+type storedLink struct {
+	Actor   host.Actor `json:"actor"`
+	Grant   Grant      `json:"grant"`
+	Until   time.Time  `json:"until,omitzero"` // when what it gives ends
+	Expires time.Time  `json:"expires"`
+	By      host.Actor `json:"by,omitempty"`
+}
+
+// Link returns a secret with which a person can sign in as c, once over all
+// hosts, within ten minutes: what a link in a terminal carries. It is made as the
+// caller of ctx, who gives no more than it has; without one, as c itself.
 func (a *Access) Link(ctx context.Context, c Caller) (secret string, err error) {
-	return "", errUnknown
+	if c.Scopes, err = a.mayInvite(ctx, c); err != nil {
+		return "", err
+	}
+	secret = newSecret()
+	s := storedLink{Actor: c.Actor, Grant: Grant{c.Workspace, c.Scopes, c.Limits}, Until: c.ends(),
+		Expires: a.h.Now().Add(linkLife).UTC(), By: From(ctx).Actor}
+	if _, err := a.links.Create(ctx, host.Item{ID: hashID("l", secret), Type: typeOf(c.Workspace)}, s); err != nil {
+		return "", err
+	}
+	return token(linkPrefix, secret), nil
 }
 
-// SignIn ends a link's secret, and returns a session's.
+// mayInvite returns the scopes of c, if the caller of ctx may let c in.
+func (a *Access) mayInvite(ctx context.Context, c Caller) ([]Scope, error) {
+	maker := From(ctx)
+	if maker.Actor == "" {
+		maker = c // a program that embeds this knows what it does
+	} else if err := maker.May(InvitePeople); err != nil {
+		return nil, err
+	}
+	if c.Actor == "" || strings.HasPrefix(string(c.Actor), "key:") {
+		return nil, wrong("actor", "say who signs in: user: and a name")
+	}
+	if err := a.gives(ctx, maker, c.Workspace); err != nil {
+		return nil, err
+	}
+	for i, l := range c.Limits {
+		var err error
+		if c.Limits[i], err = l.canonical(); err != nil {
+			return nil, err
+		}
+	}
+	for _, outer := range maker.Limits {
+		if !slices.ContainsFunc(c.Limits, func(l Limits) bool { return l.within(outer) == nil }) {
+			return nil, sdk.Errorf(sdk.Forbidden, "your own key is limited, and nobody gives more than they have: limit who signs in, too")
+		}
+	}
+	return maker.lends(c.Scopes)
+}
+
+// SignIn ends a link's secret, and returns a session's. The error has the code
+// [sdk.Denied] if it is none, has been used or is too old.
 func (a *Access) SignIn(ctx context.Context, link string) (session string, c Caller, err error) {
-	return "", Caller{}, errUnknown
+	secret, err := body(link, linkPrefix, secretLength)
+	if err != nil {
+		return "", Caller{}, a.failed(ctx, errMistyped)
+	}
+	if err := a.blocked(ctx); err != nil {
+		return "", Caller{}, err
+	}
+	var s storedLink
+	id := hashID("l", secret)
+	if _, err = a.links.Get(ctx, "", id, &s); err == nil {
+		err = a.links.Delete(ctx, "", id) // exactly one succeeds
+	}
+	if errors.Is(err, host.ErrNotFound) || err == nil && over(s.Expires, a.h.Now()) {
+		return "", Caller{}, a.failed(ctx, errLink)
+	}
+	if err != nil {
+		return "", Caller{}, unavailable(err)
+	}
+	return a.begin(ctx, s.Actor, []Grant{s.Grant}, s.Until)
 }
 
-// Begin starts a session of a person who has signed in otherwise.
-func (a *Access) Begin(ctx context.Context, c Caller) (session string, err error) {
-	return "", errUnknown
+var errLink = errUnknown.Because(errors.New("access: a link that is no link any more"))
+
+// storedSession is what is kept of a session: all but its secret, of which its ID
+// is a hash.
+type storedSession struct {
+	Actor   host.Actor `json:"actor"`
+	Grants  []Grant    `json:"grants"`
+	Until   time.Time  `json:"until,omitzero"` // when what was given ends
+	Seen    time.Time  `json:"seen"`
+	Expires time.Time  `json:"expires"`
+	Address string     `json:"address,omitempty"` // from where the person signed in
 }
 
-// Session returns who has signed in.
-func (a *Access) Session(ctx context.Context, session string) (Caller, error) {
-	return Caller{}, errUnknown
+// session is a session in memory.
+type session struct {
+	caller Caller
+	item   host.Item
+	stored storedSession
+	seen   atomic.Int64 // Unix seconds
+	noted  atomic.Int64 // what the record has of that
 }
 
-// SignOut ends a session.
-func (a *Access) SignOut(ctx context.Context, session string) error { return nil }
+// Begin starts a session of a person who has signed in otherwise, and returns
+// its secret: 256 bits, for a cookie, of which a hash is kept.
+func (a *Access) Begin(ctx context.Context, c Caller) (text string, err error) {
+	text, _, err = a.begin(ctx, c.Actor, []Grant{{c.Workspace, c.Scopes, c.Limits}}, c.ends())
+	return text, err
+}
+
+// BeginIn is Begin for a person who may enter several workspaces. The session
+// begins in the first.
+func (a *Access) BeginIn(ctx context.Context, actor host.Actor, grants []Grant) (text string, c Caller, err error) {
+	return a.begin(ctx, actor, grants, time.Time{})
+}
+
+func (a *Access) begin(ctx context.Context, actor host.Actor, grants []Grant, until time.Time) (text string, c Caller, err error) {
+	if actor == "" || len(grants) == 0 {
+		return "", Caller{}, errors.New("access: a session is somebody's, somewhere")
+	}
+	for _, g := range grants {
+		if g.Workspace != "" {
+			if err := a.Exists(ctx, g.Workspace); err != nil {
+				return "", Caller{}, err
+			}
+		}
+	}
+	now := a.h.Now().UTC()
+	s := storedSession{Actor: actor, Grants: grants, Until: until, Seen: now, Expires: now.Add(a.settings.Load().life), Address: host.SourceOf(ctx).Address}
+	if !until.IsZero() && until.Before(s.Expires) {
+		s.Expires = until
+	}
+	secret := newSecret()
+	item, err := a.sessions.Create(ctx, host.Item{ID: hashID("s", secret)}, s)
+	if err != nil {
+		return "", Caller{}, err
+	}
+	return token(sessionPrefix, secret), a.sessionOf(item, s).caller, nil
+}
+
+func (a *Access) sessionOf(item host.Item, s storedSession) *session {
+	c := Caller{Actor: s.Actor, Session: item.ID, Expires: s.Expires, until: s.Until, grants: s.Grants}
+	c.enter(s.Grants[0])
+	c.budget = a.budgetOf(item.ID, c.Workspace)
+	m := &session{caller: c, item: item, stored: s}
+	m.seen.Store(s.Seen.Unix())
+	m.noted.Store(s.Seen.Unix())
+	return m
+}
+
+func (c *Caller) enter(g Grant) { c.Workspace, c.Scopes, c.Limits = g.Workspace, g.Scopes, g.Limits }
+
+// Workspaces returns the names of those that the caller may enter: of an
+// operator, "" alone, which stands for any.
+func (c Caller) Workspaces() []string {
+	if len(c.grants) < 2 {
+		return []string{c.Workspace}
+	}
+	var all []string
+	for _, g := range c.grants {
+		all = append(all, g.Workspace)
+	}
+	return all
+}
+
+// Enter returns the caller as it is in a workspace: itself, in its own; a person
+// who may enter several, in any of those. Of an operator it is the operator,
+// whatever the workspace: [Access.Enter] says whether that exists. The error is
+// [host.ErrNotFound].
+func (c Caller) Enter(workspace string) (Caller, error) {
+	if c.Workspace == workspace || c.Operator() {
+		return c, nil
+	}
+	for _, g := range c.grants {
+		if g.Workspace == workspace {
+			c.enter(g)
+			return c, nil
+		}
+	}
+	return Caller{}, host.ErrNotFound
+}
+
+// Session returns who has signed in. The error has the code [sdk.Denied] if the
+// secret is no session's, or if it has ended; to ask makes it last for as long
+// as it may be idle.
+func (a *Access) Session(ctx context.Context, text string) (Caller, error) {
+	secret, err := body(text, sessionPrefix, secretLength)
+	if err != nil {
+		return Caller{}, a.failed(ctx, errMistyped)
+	}
+	id := hashID("s", secret)
+	if a.signedIn.cached(id) == nil {
+		if err := a.blocked(ctx); err != nil {
+			return Caller{}, err
+		}
+	}
+	s, err := a.session(ctx, id)
+	if err != nil {
+		return Caller{}, a.failed(ctx, err)
+	}
+	s.seen.Store(a.h.Now().Unix())
+	return s.caller, nil
+}
+
+// session returns a session that has not ended.
+func (a *Access) session(ctx context.Context, id string) (*session, error) {
+	s, err := a.signedIn.get(ctx, id, a.loadSession)
+	if err == nil && a.idle(s) {
+		a.signedIn.forget(id) // it may have been used on another host
+		s, err = a.signedIn.get(ctx, id, a.loadSession)
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if a.idle(s) || over(s.stored.Expires, a.h.Now()) {
+		return nil, errEnded
+	}
+	return s, nil
+}
+
+func (a *Access) idle(s *session) bool {
+	return a.h.Now().Unix()-s.seen.Load() >= int64(a.settings.Load().idle/time.Second)
+}
+
+func (a *Access) loadSession(ctx context.Context, id string) (*session, error) {
+	var s storedSession
+	item, err := a.sessions.Get(ctx, "", id, &s)
+	if err == nil && len(s.Grants) == 0 {
+		err = host.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.sessionOf(item, s), nil
+}
+
+// SignOut ends a session, on this host at once, on every host within two
+// seconds. One that has ended already is no error.
+func (a *Access) SignOut(ctx context.Context, text string) error {
+	secret, err := body(text, sessionPrefix, secretLength)
+	if err != nil {
+		return nil
+	}
+	return a.endSession(ctx, hashID("s", secret))
+}
+
+func (a *Access) endSession(ctx context.Context, id string) error {
+	err := a.sessions.Delete(ctx, "", id)
+	a.changed("", id)
+	if errors.Is(err, host.ErrNotFound) {
+		return nil
+	}
+	return err
+}
