@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -16,8 +17,10 @@ func TestAllow(t *testing.T) {
 	defer srv.Close()
 	g := New(Config{})
 	defer g.Close()
+	// By name: an address in a URL is looked at before a connection is.
+	url := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
 	get := func() error {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +33,7 @@ func TestAllow(t *testing.T) {
 	if get() == nil {
 		t.Error("a private address was reached that nobody allows")
 	}
-	g.Allow([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
+	g.Allow([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")})
 	if err := get(); err != nil {
 		t.Errorf("an address that is allowed now: %v", err)
 	}
