@@ -40,6 +40,19 @@ func (r *Registry) Sandbox() sandbox.Report {
 	return r.report
 }
 
+// large makes memory with large pages, where cells are full.
+func (r *Registry) large() (*sandbox.Memory, error) {
+	if r.Sandbox().Level != sandbox.Full {
+		return nil, errors.ErrUnsupported
+	}
+	dir, err := os.MkdirTemp(r.run.path, "mem")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(dir)
+	return sandbox.OpenMemory(dir)
+}
+
 // openSandbox opens what cells are made with, and returns an error if a full
 // one is required, and there is none.
 func (r *Registry) openSandbox() (err error) {

@@ -206,10 +206,10 @@ func calm(t *testing.T, r *Registry, before load) load {
 	for _, s := range r.slotsOf("") {
 		s.replace(nil)
 	}
-	r.Reset("alpha") // what has nothing to remember is forgotten
 	eventually(t, "all processes end", func() bool { return programOf(t, r, "alpha").Running == 0 && ours() == 0 })
 	var now load
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		r.Reset("alpha") // what has nothing to remember is forgotten; of the last crash one may hear late
 		r.sweep()
 		now = taken(r)
 		if before != nil && len(now.beyond(before)) == 0 {

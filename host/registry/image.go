@@ -12,12 +12,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/credhost/credhost/host/sandbox"
 )
 
 // An image is a program that was hashed and can no longer change: what is
 // executed is what was hashed, with no moment between the two in which a file
-// could be put in another's place. On Linux its bytes are in a sealed memfd;
-// elsewhere, and for the files of a bundle, in a folder of this host alone.
+// could be put in another's place. On Linux its bytes are in memory that nobody
+// can write to; elsewhere, and for the files of a bundle, in a folder of this host alone.
 //
 // An image outlives the file that it was made from, so a program that is
 // replaced on disk goes on as it was trusted.
@@ -56,13 +58,17 @@ type album struct {
 	ledger  *ledger
 	inexact bool // a test has switched defence.Exact off
 
+	large func() (*sandbox.Memory, error) // makes memory with large pages; an error if there is none here
+	hides bool                            // what is sealed in that is hidden at once
+
 	mu     sync.Mutex
 	images map[digest]*image
 	busy   map[digest]*sync.Mutex // one maker at a time
 }
 
 func newAlbum(dir string) *album {
-	return &album{dir: dir, images: map[digest]*image{}, busy: map[digest]*sync.Mutex{}, ledger: newLedger()}
+	return &album{dir: dir, images: map[digest]*image{}, busy: map[digest]*sync.Mutex{}, ledger: newLedger(),
+		large: func() (*sandbox.Memory, error) { return nil, errors.ErrUnsupported }}
 }
 
 // errChanged says that a program's bytes are not those that are pinned.
@@ -173,7 +179,7 @@ func (a *album) make(f found) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &image{digest: bin.digest, path: bin.path, args: []string{prefix + f.name}, held: bin.file, remove: bin.remove}
+	i := &image{digest: bin.digest, path: bin.path, args: []string{prefix + f.name}, held: bin.file, hidden: bin.hidden, remove: bin.remove}
 	if i.reads, err = a.closure(bin, f.path, nil); err != nil {
 		i.discard()
 		return nil, err
@@ -216,7 +222,7 @@ func (a *album) makeBundle(f found) (_ *image, err error) {
 	if err != nil {
 		return nil, err
 	}
-	i.path, i.held, i.remove = bin.path, bin.file, append(i.remove, bin.remove...)
+	i.path, i.held, i.hidden, i.remove = bin.path, bin.file, bin.hidden, append(i.remove, bin.remove...)
 	i.parts = maps.Clone(sums)
 	i.parts[manifestFile] = all.Manifest
 	if b.manifest.Interpreter != "" {
@@ -241,5 +247,6 @@ type binary struct {
 	digest digest
 	path   string
 	file   *os.File // keeps path valid
+	hidden bool     // it can be executed and not read
 	remove []string // the folder of the copy, if it is one
 }

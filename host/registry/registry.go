@@ -194,7 +194,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		slots: map[slotKey]*slot{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	r.album.inexact = r.off(defence.Exact)
+	r.album.inexact, r.album.large, r.album.hides = r.off(defence.Exact), r.large, !r.off(defence.Undumpable)
 	if cleaned > 0 {
 		r.log.Info("removed what hosts left that were killed", "hosts", cleaned)
 	}

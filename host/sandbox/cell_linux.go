@@ -193,13 +193,17 @@ func (c *Cell) folder(t *tree) {
 	t.mkdir(socketsAt)
 	s.do(Root, "mount a folder for sockets", unix.SYS_MOUNT, s.text("sockets"), s.text(at), s.text("tmpfs"), unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, s.text("size=64k,nr_inodes=64,mode=0777"))
 	s.do(Root, "open its folder for sockets", unix.SYS_OPENAT, atCWD, s.text(at), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
-	rights := unix.UnixRights(freeFD)
-	message := s.words(folderMark, 0)
-	parts := s.words(uint64(message), noteLen)
-	header := s.words(0, 0, uint64(parts), 1, uint64(s.blob(rights)), uint64(len(rights)), 0)
-	s.do(Root, "hand over its folder for sockets", unix.SYS_SENDMSG, reportFD, header, unix.MSG_NOSIGNAL)
+	s.handOver(Root, "hand over its folder for sockets", folderMark, freeFD)
 	s.do(Root, "close its folder for sockets", unix.SYS_CLOSE, freeFD)
 	s.do(Root, "hear from the host", unix.SYS_READ, reportFD, s.words(0), 1).then[onZero] = failed
+}
+
+// handOver sends descriptors to the host, with a record of one mark.
+func (s *script) handOver(part Part, what string, mark uint64, fds ...int) {
+	rights := unix.UnixRights(fds...)
+	parts := s.words(uint64(s.words(mark, 0)), noteLen)
+	header := s.words(0, 0, uint64(parts), 1, uint64(s.blob(rights)), uint64(len(rights)), 0)
+	s.do(part, what, unix.SYS_SENDMSG, reportFD, header, unix.MSG_NOSIGNAL)
 }
 
 // devices are what a full cell has in /dev, for what is not static.

@@ -146,7 +146,9 @@ func (r *Run) hear() {
 		r.mu.Lock()
 		switch c, ok := r.script.called(at); {
 		case at == folderMark:
-			r.folder = passed(rights[:m])
+			if files := passed(rights[:m], "sockets"); files != nil {
+				r.folder = files[0]
+			}
 		case at == endedMark:
 			status := syscall.WaitStatus(uint32(result))
 			r.status = &status
@@ -162,18 +164,23 @@ func (r *Run) hear() {
 	}
 }
 
-// passed returns the file that came with a message, nil if none did.
-func passed(rights []byte) *os.File {
+// passed returns the files that came with a message, by these names; nil if
+// others did.
+func passed(rights []byte, names ...string) []*os.File {
 	all, err := unix.ParseSocketControlMessage(rights)
 	if err != nil || len(all) != 1 {
 		return nil
 	}
 	fds, err := unix.ParseUnixRights(&all[0])
-	if err != nil || len(fds) != 1 {
+	if err != nil || len(fds) != len(names) {
 		return nil
 	}
-	unix.CloseOnExec(fds[0])
-	return os.NewFile(uintptr(fds[0]), "sockets")
+	files := make([]*os.File, len(fds))
+	for i, fd := range fds {
+		unix.CloseOnExec(fd)
+		files[i] = os.NewFile(uintptr(fd), names[i])
+	}
+	return files
 }
 
 // An Error says what a shim could not do.

@@ -6,6 +6,7 @@ package sandbox
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"runtime"
 	"time"
@@ -18,6 +19,21 @@ func Probe(string) Report {
 
 // SocketsAt returns where the program finds its folder of sockets.
 func (c *Cell) SocketsAt() string { return c.Sockets }
+
+// A Memory cannot be had here.
+type Memory struct{}
+
+// OpenMemory returns an error: there is none here.
+func OpenMemory(string) (*Memory, error) { return nil, errors.ErrUnsupported }
+
+// Create returns an error.
+func (m *Memory) Create(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// Freeze returns an error.
+func (m *Memory) Freeze(string, bool) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// Close does nothing.
+func (m *Memory) Close() error { return nil }
 
 // A Run is a program in its cell.
 type Run struct{}
