@@ -45,6 +45,10 @@ func (f *Form) WriteHTML(w io.Writer, s State) error {
 	return write(w, func(m *markup) { m.form(f.view(s)) })
 }
 
+// ID returns the id of the form element that WriteHTML writes: for controls that
+// stand outside it and belong to it all the same, by their attribute form.
+func (f *Form) ID() string { return f.id() }
+
 // WritePage writes a whole document with style and script inside, for previews.
 func (f *Form) WritePage(w io.Writer, s State) error {
 	return write(w, func(m *markup) { m.page(f, s) })
