@@ -22,6 +22,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/credhost/credhost/host"
@@ -110,8 +111,10 @@ type Config struct {
 	// leave for whoever may register a webhook.
 	Egress egress.Config
 
-	// MaxHooks is how many webhooks a workspace may have; zero: 20.
-	MaxHooks int
+	// MaxHooks is how many webhooks a workspace may have; zero: 20. MaxStreams is
+	// how many streams this host serves at once; zero: 1000.
+	MaxHooks   int
+	MaxStreams int
 
 	Logger *slog.Logger // slog.Default() if nil; never told a secret
 }
@@ -124,11 +127,22 @@ type Events struct {
 	log *slog.Logger
 
 	guard *egress.Guard
-	shelf *host.Shelf // of batches
 
-	logs sync.Map
+	batches, index *host.Shelf // of the logs
+	hooks, desks   *host.Shelf // of webhooks
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	logs    sync.Map // workspace → *log
+	streams atomic.Int64
+	agenda  agenda
+	owner   string // of leases
+
+	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error
+	chance func(below time.Duration) time.Duration
+
+	stopWatch func()
+	mu        sync.Mutex // held while something begins in the background, or stops
+	ctx       context.Context
+	cancel    context.CancelFunc // of ctx, which ends with Close
+	tasks     sync.WaitGroup
 }
