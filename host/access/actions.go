@@ -45,6 +45,7 @@ const (
 	ReadKeys     Action = "keys.read"
 	CreateKey    Action = "keys.create"
 	DeleteKey    Action = "keys.delete"
+	RotateSigner Action = "keys.rotate"   // have derived keys signed anew
 	InvitePeople Action = "people.invite" // make a link to sign in with
 	ReadSessions Action = "sessions.read"
 	EndSessions  Action = "sessions.end" // those of others; one's own end with SignOut
@@ -53,8 +54,8 @@ const (
 	SetWorkspaces  Action = "workspaces.write" // create and delete them
 )
 
-// A Rule says who may do something.
-type Rule struct {
+// A Demand is what an action demands of a caller.
+type Demand struct {
 	// Scopes are those of which a caller needs one; nil: to be anybody.
 	Scopes []Scope
 
@@ -71,7 +72,7 @@ type Rule struct {
 }
 
 // Rules are all actions, and who may do them. They must not be changed.
-var Rules = map[Action]Rule{
+var Rules = map[Action]Demand{
 	SeeSelf:   {},
 	DeriveKey: {Scopes: Scopes},
 
@@ -102,6 +103,7 @@ var Rules = map[Action]Rule{
 	ReadKeys:     {Scopes: []Scope{Admin}},
 	CreateKey:    {Scopes: []Scope{Admin}},
 	DeleteKey:    {Scopes: []Scope{Admin}, Whole: true},
+	RotateSigner: {Scopes: []Scope{Admin}, Operator: true, Whole: true},
 	InvitePeople: {Scopes: []Scope{Admin}},
 	ReadSessions: {Scopes: []Scope{Admin}, Whole: true},
 	EndSessions:  {Scopes: []Scope{Admin}, Whole: true},

@@ -4,10 +4,7 @@ package access
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -15,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -66,8 +62,7 @@ func (a *Access) Derive(ctx context.Context, of Caller, scopes []Scope, limits L
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	text = derivedPrefix + r.Keys[0].ID + "." + base64.RawURLEncoding.EncodeToString(plain)
-	text += "." + base64.RawURLEncoding.EncodeToString(r.Keys[0].mac(text))
+	text = r.sign(derivedPrefix, plain)
 	if len(text) > maxDerived {
 		return "", time.Time{}, wrong("limits", "they are too many for a derived key, whose token carries them all: name fewer")
 	}
@@ -198,41 +193,14 @@ func (a *Access) claimed(ctx context.Context, r *ring, text string) (*claims, er
 	return c, nil
 }
 
-// errOtherSigner says that a token was signed with a key that is not there, or not yet.
-var errOtherSigner = errors.New("access: signed with another key")
-
 // verify returns what a token says, if a key of the ring has signed it.
 func (r *ring) verify(text string) (*claims, error) {
-	signed, mac, ok := cutLast(text)
-	by, encoded, ok2 := strings.Cut(strings.TrimPrefix(signed, derivedPrefix), ".")
-	if !ok || !ok2 {
-		return nil, errMistyped
-	}
-	sum, err := base64.RawURLEncoding.Strict().DecodeString(mac)
-	if err != nil || len(sum) != sha256.Size {
-		return nil, errMistyped
-	}
-	i := slices.IndexFunc(r.Keys, func(k signer) bool { return k.ID == by })
-	if i < 0 {
-		return nil, errOtherSigner
-	}
-	if !hmac.Equal(sum, r.Keys[i].mac(signed)) {
-		return nil, errUnknown
-	}
-	plain, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	plain, err := r.open(text, derivedPrefix)
 	c := new(claims)
-	if err != nil || json.Unmarshal(plain, c) != nil {
-		return nil, errUnknown
+	if err == nil && json.Unmarshal(plain, c) != nil {
+		err = errUnknown
 	}
-	return c, nil
-}
-
-func cutLast(text string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(text, '.')
-	if i < 0 {
-		return "", "", false
-	}
-	return text[:i], text[i+1:], true
+	return c, err
 }
 
 // A derivedMemo remembers tokens whose signature was right, by their hash. What
@@ -267,96 +235,4 @@ func (m *derivedMemo) put(r *ring, h [sha256.Size]byte, c *claims) {
 		delete(m.seen, other)
 	}
 	m.seen[h] = c
-}
-
-// KindRing is the kind of record that the keys which sign derived keys are kept
-// as.
-const KindRing host.Kind = "signing keys"
-
-const ringID = "r-signing"
-
-// A ring has the keys that sign: the first now, the others before it.
-type ring struct {
-	Keys []signer `json:"keys"`
-}
-
-type signer struct {
-	ID      string    `json:"id"`
-	Secret  []byte    `json:"secret"`
-	Created time.Time `json:"created"`
-}
-
-func (k *signer) mac(text string) []byte {
-	m := hmac.New(sha256.New, k.Secret)
-	m.Write([]byte(text))
-	return m.Sum(nil)
-}
-
-func (a *Access) newSigner() signer {
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	return signer{ID: strings.ToLower(rand.Text()[:10]), Secret: secret, Created: a.h.Now().UTC()}
-}
-
-// ring returns the keys that sign, and makes the first.
-func (a *Access) ring(ctx context.Context) (*ring, error) {
-	r, err := a.signing.get(ctx, ringID, func(ctx context.Context, _ string) (*ring, error) {
-		r := new(ring)
-		_, err := a.rings.Get(ctx, "", ringID, r)
-		if errors.Is(err, host.ErrNotFound) {
-			r.Keys = []signer{a.newSigner()}
-			if _, err = a.rings.Create(ctx, host.Item{ID: ringID}, r); errors.Is(err, host.ErrConflict) {
-				_, err = a.rings.Get(ctx, "", ringID, r)
-			}
-		}
-		if err == nil && len(r.Keys) == 0 {
-			err = errors.New("access: there is no key to sign with")
-		}
-		return r, err
-	})
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return r, nil
-}
-
-// newerRing reads the keys again, at most once in a second: another host may
-// have made one since.
-func (a *Access) newerRing(ctx context.Context, than *ring) (*ring, error) {
-	now := a.h.Now().Unix()
-	if last := a.reread.Swap(now); last == now {
-		return than, nil
-	}
-	a.signing.forget(ringID)
-	return a.ring(ctx)
-}
-
-// RotateSigning has derived keys signed with a new key from now on. Those that
-// were signed before stay good until they end; with drop they end now, on every
-// host within two seconds: for when what the store holds was seen by others.
-func (a *Access) RotateSigning(ctx context.Context, drop bool) error {
-	for {
-		r := new(ring)
-		item, err := a.rings.Get(ctx, "", ringID, r)
-		if errors.Is(err, host.ErrNotFound) {
-			_, err = a.ring(ctx)
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		oldest := a.h.Now().Add(-2 * MaxDerived)
-		next := &ring{Keys: []signer{a.newSigner()}}
-		for i, k := range r.Keys {
-			// One that was the first until lately has signed what still lives.
-			if !drop && (i == 0 || r.Keys[i-1].Created.After(oldest)) {
-				next.Keys = append(next.Keys, k)
-			}
-		}
-		_, err = a.rings.Save(ctx, item, next)
-		a.changed("", ringID)
-		if !errors.Is(err, host.ErrConflict) {
-			return err
-		}
-	}
 }

@@ -77,11 +77,27 @@ func (a *Access) CreateKey(ctx context.Context, n NewKey) (k Key, text string, e
 	text = token(keyPrefix, strings.TrimPrefix(id, "k-")+newSecret())
 	h := hash(text)
 	s := storedKey{Hash: h[:], Scopes: n.Scopes, Limits: n.Limits, Expires: n.Expires.UTC(), By: maker.Actor}
-	item, err := a.keys.Create(ctx, host.Item{ID: id, Type: typeOf(n.Workspace), Name: n.Name}, s)
+	item, err := a.make(ctx, a.keys, host.Item{ID: id, Type: typeOf(n.Workspace), Name: n.Name}, s,
+		host.Event{Workspace: n.Workspace, Action: "create key", Subject: id, Detail: map[string]string{"scopes": scopeList(n.Scopes)}})
 	if err != nil {
 		return Key{}, "", err
 	}
 	return s.view(item), text, nil
+}
+
+// make puts an item on a shelf, and takes it away again if that cannot be
+// written to the trail: nobody is let in unseen.
+func (a *Access) make(ctx context.Context, shelf *host.Shelf, item host.Item, v any, e host.Event) (host.Item, error) {
+	item, err := shelf.Create(ctx, item, v)
+	if err != nil {
+		return item, err
+	}
+	e.Outcome = "ok"
+	if err := a.h.Record(ctx, e); err != nil {
+		ctx = context.WithoutCancel(ctx)
+		return item, errors.Join(err, orGone(shelf.Delete(ctx, "", item.ID)))
+	}
+	return item, nil
 }
 
 // checkKey returns what key to make, or why it must not be made.
@@ -162,6 +178,14 @@ func (c Caller) ends() time.Time {
 	return c.Expires
 }
 
+func scopeList(scopes []Scope) string {
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = string(s)
+	}
+	return strings.Join(words, " ")
+}
+
 // hostType is the [host.Item.Type] of what is the host's own: no workspace can
 // have such a name.
 const hostType = "*"
@@ -233,11 +257,12 @@ func (a *Access) Key(ctx context.Context, workspace, id string) (Key, error) {
 // DeleteKey ends a key, and all that were derived of it: on this host at once,
 // on every host that shares the store within two seconds. The error is
 // [host.ErrNotFound] if the workspace has no such key.
-func (a *Access) DeleteKey(ctx context.Context, workspace, id string) error {
+func (a *Access) DeleteKey(ctx context.Context, workspace, id string) (err error) {
+	defer func() { a.report(ctx, host.Event{Workspace: workspace, Action: "delete key", Subject: id}, err) }()
 	if err := a.owned(ctx, a.keys, workspace, id); err != nil {
 		return err
 	}
-	err := a.keys.Delete(ctx, "", id)
+	err = a.keys.Delete(ctx, "", id)
 	a.changed("", id)
 	return err
 }

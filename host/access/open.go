@@ -33,10 +33,6 @@ type Config struct {
 
 	Rates Rates
 
-	// Kinds are the kinds of records that other packages keep in workspaces,
-	// and that go when a workspace is deleted.
-	Kinds []host.Kind
-
 	Logger *slog.Logger // slog.Default() if nil; never told a secret
 }
 
@@ -69,7 +65,6 @@ type settings struct {
 	life, idle               time.Duration
 	key, workspace, failures pace
 	providers                []*provider
-	kinds                    []host.Kind
 }
 
 // Open returns the access to a host. It reads nothing yet, and a provider that
@@ -101,7 +96,7 @@ func Open(_ context.Context, cfg Config) (*Access, error) {
 // with what they were given. After an error nothing has changed.
 func (a *Access) Reload(cfg Config) error {
 	s := &settings{
-		life: orElse(cfg.SessionLife, 12*time.Hour), idle: orElse(cfg.SessionIdle, time.Hour), kinds: cfg.Kinds,
+		life: orElse(cfg.SessionLife, 12*time.Hour), idle: orElse(cfg.SessionIdle, time.Hour),
 		key:       cfg.Rates.Key.pace(Rate{PerSecond: 500}),
 		workspace: cfg.Rates.Workspace.pace(Rate{PerSecond: 2000}),
 		failures:  cfg.Rates.Failures.pace(Rate{PerSecond: 0.5, Burst: 20}),

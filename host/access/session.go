@@ -48,9 +48,12 @@ func (a *Access) Link(ctx context.Context, c Caller) (secret string, err error) 
 		return "", err
 	}
 	secret = newSecret()
+	id := hashID("l", secret)
 	s := storedLink{Actor: c.Actor, Grant: Grant{c.Workspace, c.Scopes, c.Limits}, Until: c.ends(),
 		Expires: a.h.Now().Add(linkLife).UTC(), By: From(ctx).Actor}
-	if _, err := a.links.Create(ctx, host.Item{ID: hashID("l", secret), Type: typeOf(c.Workspace)}, s); err != nil {
+	_, err = a.make(ctx, a.links, host.Item{ID: id, Type: typeOf(c.Workspace)}, s, host.Event{Workspace: c.Workspace, Action: "invite",
+		Subject: id, Detail: map[string]string{"for": string(c.Actor), "scopes": scopeList(c.Scopes)}})
+	if err != nil {
 		return "", err
 	}
 	return token(linkPrefix, secret), nil
@@ -160,7 +163,9 @@ func (a *Access) begin(ctx context.Context, actor host.Actor, grants []Grant, un
 		s.Expires = until
 	}
 	secret := newSecret()
-	item, err := a.sessions.Create(ctx, host.Item{ID: hashID("s", secret)}, s)
+	id := hashID("s", secret)
+	ctx = host.WithActor(ctx, actor)
+	item, err := a.make(ctx, a.sessions, host.Item{ID: id}, s, host.Event{Workspace: grants[0].Workspace, Action: "sign in", Subject: id})
 	if err != nil {
 		return "", Caller{}, err
 	}
@@ -270,7 +275,14 @@ func (a *Access) SignOut(ctx context.Context, text string) error {
 	if err != nil {
 		return nil
 	}
-	return a.endSession(ctx, hashID("s", secret))
+	id := hashID("s", secret)
+	s, err := a.session(ctx, id)
+	if err != nil {
+		return orGone(a.endSession(ctx, id))
+	}
+	err = a.endSession(ctx, id)
+	a.report(With(ctx, s.caller), host.Event{Workspace: s.caller.Workspace, Action: "sign out", Subject: id}, err)
+	return err
 }
 
 func (a *Access) endSession(ctx context.Context, id string) error {
@@ -280,4 +292,81 @@ func (a *Access) endSession(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+// A SessionView is what may be seen of a session. Its ID lets nobody in.
+type SessionView struct {
+	ID      string     `json:"id"`
+	Actor   host.Actor `json:"actor"`
+	Grants  []Grant    `json:"grants"`
+	Address string     `json:"address,omitempty"` // from where the person signed in
+	Created time.Time  `json:"created"`
+	Seen    time.Time  `json:"seen"` // when it was last used, to some minutes
+	Expires time.Time  `json:"expires"`
+}
+
+// Sessions lists the sessions of people who may enter a workspace (empty: the
+// host itself) in the order of their IDs, after the one with the given ID, at
+// most limit (0: 100).
+func (a *Access) Sessions(ctx context.Context, workspace, after string, limit int) ([]SessionView, error) {
+	if limit <= 0 {
+		limit = 100
+	}
+	var all []SessionView
+	err := a.eachSession(ctx, workspace, func(item host.Item, s storedSession) error {
+		if item.ID > after && !over(s.Expires, a.h.Now()) && !over(s.Seen.Add(a.settings.Load().idle), a.h.Now()) {
+			all = append(all, SessionView{item.ID, s.Actor, s.Grants, s.Address, item.Created, s.Seen, s.Expires})
+		}
+		if len(all) == limit {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return all, err
+}
+
+var errEnough = errors.New("access: enough")
+
+// EndSession ends a session of somebody who may enter a workspace (empty: the
+// host itself), in all that they may enter. The error is [host.ErrNotFound] if
+// there is no such session.
+func (a *Access) EndSession(ctx context.Context, workspace, id string) error {
+	var s storedSession
+	_, err := a.sessions.Get(ctx, "", id, &s)
+	if err == nil && !slices.ContainsFunc(s.Grants, func(g Grant) bool { return g.Workspace == workspace }) {
+		err = host.ErrNotFound
+	}
+	if err == nil {
+		err = a.endSession(ctx, id)
+	}
+	a.report(ctx, host.Event{Workspace: workspace, Action: "end session", Subject: id}, err)
+	return err
+}
+
+// SignOutEverywhere ends all sessions of somebody, and returns how many: on every
+// host within two seconds.
+func (a *Access) SignOutEverywhere(ctx context.Context, actor host.Actor) (n int, err error) {
+	after := ""
+	for {
+		items, err := a.sessions.List(ctx, host.Query{After: after})
+		if err != nil || len(items) == 0 {
+			return n, err
+		}
+		for _, item := range items {
+			after = item.ID
+			var s storedSession
+			if a.sessions.Open(ctx, item, &s) != nil || s.Actor != actor {
+				continue
+			}
+			err := a.endSession(ctx, item.ID)
+			a.report(ctx, host.Event{Workspace: s.Grants[0].Workspace, Action: "sign out", Subject: item.ID}, err)
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
 }

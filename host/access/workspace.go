@@ -40,7 +40,8 @@ type space struct {
 // CreateWorkspace makes a workspace as the caller of ctx, who must be an
 // operator. Its name is one that [host.Host.Workspace] takes. A wrong one is an
 // [*sdk.Error] with the Field "name".
-func (a *Access) CreateWorkspace(ctx context.Context, name string) (Workspace, error) {
+func (a *Access) CreateWorkspace(ctx context.Context, name string) (w Workspace, err error) {
+	defer func() { a.report(ctx, host.Event{Action: "create workspace", Subject: name}, err) }()
 	if err := From(ctx).May(SetWorkspaces); err != nil {
 		return Workspace{}, err
 	}
