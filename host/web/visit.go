@@ -39,8 +39,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, one *route) {
 	v.words = h.views.wordsFor(h.read(r, languageCookie), r.Header.Get("Accept-Language"))
 	v.recognise()
 	if one.posts() {
-		r.Body = http.MaxBytesReader(w, r.Body, maxPosted)
-		v.reading = r.ParseForm()
+		v.r.Body = http.MaxBytesReader(w, v.r.Body, maxPosted)
+		v.reading = v.r.ParseForm()
 	}
 	if err := v.admitted(); err != nil {
 		v.fail(err)
