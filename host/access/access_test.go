@@ -181,7 +181,7 @@ func TestDerive(t *testing.T) {
 
 func TestSignIn(t *testing.T) {
 	onStores(t, func(t *testing.T, p *place) {
-		link, err := p.Link(t.Context(), access.Caller{Actor: "user:anna", Workspace: "default", Scopes: []access.Scope{access.Read, access.Write}})
+		link, err := p.Link(p.as(operator), access.Caller{Actor: "user:anna", Workspace: "default", Scopes: []access.Scope{access.Read, access.Write}})
 		if err != nil {
 			t.Fatal(err)
 		}

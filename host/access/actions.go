@@ -119,8 +119,10 @@ var Rules = map[Action]Demand{
 func (c Caller) May(a Action) error {
 	r, ok := Rules[a]
 	switch {
-	case !ok || c.Actor == "":
+	case !ok:
 		return sdk.Errorf(sdk.Forbidden, "nobody may do that")
+	case c.Actor == "":
+		return sdk.Errorf(sdk.Forbidden, "nobody is known to ask: show a key (in a program: access.With puts a Caller on the context)")
 	case r.Operator && !c.Operator():
 		return sdk.Errorf(sdk.Forbidden, "only who runs this host may do that: it takes a key of the host itself")
 	case r.Whole && c.limited(func(l Limits) bool { return len(l.Credentials) > 0 }):

@@ -42,7 +42,7 @@ type storedLink struct {
 
 // Link returns a secret with which a person can sign in as c, once over all
 // hosts, within ten minutes: what a link in a terminal carries. It is made as the
-// caller of ctx, who gives no more than it has; without one, as c itself.
+// caller of ctx, see [With], who gives no more than it has.
 func (a *Access) Link(ctx context.Context, c Caller) (secret string, err error) {
 	if c.Scopes, err = a.mayInvite(ctx, c); err != nil {
 		return "", err
@@ -62,9 +62,7 @@ func (a *Access) Link(ctx context.Context, c Caller) (secret string, err error) 
 // mayInvite returns the scopes of c, if the caller of ctx may let c in.
 func (a *Access) mayInvite(ctx context.Context, c Caller) ([]Scope, error) {
 	maker := From(ctx)
-	if maker.Actor == "" {
-		maker = c // a program that embeds this knows what it does
-	} else if err := maker.May(InvitePeople); err != nil {
+	if err := maker.May(InvitePeople); err != nil {
 		return nil, err
 	}
 	if c.Actor == "" || strings.HasPrefix(string(c.Actor), "key:") {
