@@ -64,7 +64,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/connectflow", "sdk host", ""},
 	{"host/events", "sdk host host/access host/egress", "otel"},
 	{"host/httpapi", "sdk schemas host host/access host/audit host/connectflow host/events host/form host/registry", "huma"},
-	{"host/proxy", "sdk host host/access host/egress", "x/net"},
+	{"host/proxy", "sdk host host/access host/audit", "x/net"},
 	{"host/web", "sdk host host/access host/audit host/connectflow host/events host/form host/registry", ""},
 	{"host/memstore", "host", ""},
 	{"host/sqlitestore", "host", "sqlite"},
@@ -81,7 +81,7 @@ var importRules = []struct{ pkg, own, others string }{
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak jsonschema jwt minisign oauth2 oauth2-server rapid testscript x/net"
+const testOthers = "go-cmp goleak grpc jsonschema jwt minisign oauth2 oauth2-server rapid testscript websocket x/net"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
@@ -119,6 +119,7 @@ var others = map[string]string{
 	"testscript":    "github.com/rogpeppe/go-internal/testscript",
 	"systemd":       "github.com/coreos/go-systemd/v22",
 	"tink":          "github.com/tink-crypto/tink-go/v2",
+	"websocket":     "github.com/coder/websocket",
 	"x/net":         "golang.org/x/net",
 	"x/sync":        "golang.org/x/sync",
 	"x/sys":         "golang.org/x/sys",

@@ -4,6 +4,8 @@ package host
 
 import (
 	"context"
+	"crypto/sha1"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -174,6 +176,20 @@ func (p *passed) ready(out *http.Request, l *live) (*http.Request, error) {
 		out = out.WithContext(httptrace.WithClientTrace(out.Context(), p.trace(l)))
 	}
 	return out, nil
+}
+
+// taken refuses an answer that switches protocols and is none to the handshake
+// that was sent (RFC 6455, section 4.2.2): what follows would be anything.
+func (p *passed) taken(out *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil
+	}
+	sum := sha1.Sum([]byte(out.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	if accept := resp.Header["Sec-Websocket-Accept"]; len(accept) == 1 && accept[0] == base64.StdEncoding.EncodeToString(sum[:]) {
+		return nil
+	}
+	resp.Body.Close()
+	return sdk.Errorf(sdk.Unavailable, "the service answered the handshake of a WebSocket as one that is none")
 }
 
 // trace passes on what announces an answer, without what was attached.

@@ -5,6 +5,7 @@ package host
 import (
 	"context"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,7 +40,27 @@ func (h *Host) keepBack(resp *http.Response, r *http.Request, l *live) {
 	}
 	if !h.lax.unechoed {
 		l.unecho(resp)
+		if resp.ContentLength < 0 && resp.StatusCode != http.StatusSwitchingProtocols || resp.ProtoMajor > 1 {
+			resp.Body = &echoless{resp.Body, resp, l}
+		}
 	}
+}
+
+// An echoless body is one that trailers may come after, which may repeat what a
+// header may.
+type echoless struct {
+	io.ReadCloser
+	resp *http.Response
+	l    *live
+}
+
+// Read implements [io.Reader].
+func (b *echoless) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.l.unechoAll(b.resp.Trailer)
+	}
+	return n, err
 }
 
 // keepCookies keeps from the caller the cookies that the grant carries.
@@ -115,7 +136,11 @@ func (l *live) unecho(resp *http.Response) {
 	if l.repeats(resp.Status) {
 		resp.Status = strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode)
 	}
-	for name, values := range resp.Header {
+	l.unechoAll(resp.Header)
+}
+
+func (l *live) unechoAll(h http.Header) {
+	for name, values := range h {
 		for i, v := range values {
 			if !l.repeats(v) {
 				continue

@@ -148,6 +148,9 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body, content 
 		return nil, err
 	}
 	resp, err := t.w.h.guard.As(l.tls).RoundTrip(out)
+	if err == nil {
+		err = t.passed.taken(out, resp)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +187,10 @@ func refusalOf(resp *http.Response) *sdk.Refusal {
 	return r
 }
 
+// ReasonElsewhere is the [sdk.Error.Reason] of errors for requests to where the
+// credential may not go.
+const ReasonElsewhere = "elsewhere"
+
 // allows reports whether a grant for these origins may go where r goes.
 func allows(origins []string, r *http.Request) error {
 	if r.URL == nil || r.Host != "" && r.Host != r.URL.Host {
@@ -195,7 +202,9 @@ func allows(origins []string, r *http.Request) error {
 		}
 	}
 	if origin := sdk.OriginOf(r.URL); origin == "" || !sdk.MatchOrigin(origins, origin) {
-		return sdk.Errorf(sdk.Invalid, "the credential is not for %s", where(origin))
+		err := sdk.Errorf(sdk.Invalid, "the credential is not for %s", where(origin))
+		err.Reason = ReasonElsewhere
+		return err
 	}
 	return nil
 }
