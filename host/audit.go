@@ -78,11 +78,11 @@ func (h *Host) Record(ctx context.Context, e Event) error {
 	if e.Time.IsZero() {
 		e.Time = h.now().UTC()
 	}
-	return unrecorded(h.cfg.Audit(ctx, e.from(ctx)))
+	return unrecorded(h.cfg.Audit(ctx, e.From(ctx)))
 }
 
-// from returns e with the actor and the source of ctx, where it names none.
-func (e Event) from(ctx context.Context) Event {
+// From returns e with the actor and the source of ctx, where it names none.
+func (e Event) From(ctx context.Context) Event {
 	if actor, _ := ctx.Value(actorKey{}).(Actor); e.Actor == "" {
 		e.Actor = actor
 	}

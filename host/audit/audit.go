@@ -13,11 +13,30 @@
 // Read this file first; chain.go has the hash, write.go how entries are added,
 // use.go how uses are counted, verify.go how the chain is checked, and keep.go
 // how old entries go.
+//
+// # What it promises
+//
+// The key of the hash is a record of the store, sealed like the others: who has
+// the store and not the key that lives outside it can make no entry that
+// verifies. They can cut off the end of the trail, or put back an older copy of
+// all the store. A host that is running notices, and says so in the trail and in
+// its log. When none is, it shows only to who has written down the head, and
+// compares: see [Trail.Verify].
+//
+// Who has both, or runs code in a host, can write what they like from then on.
+// What is in another's hands by then, a head or a copy, they cannot change.
+//
+// Entries are not encrypted: who reads the store reads who did what. There is no
+// secret in one; of a secret that was given there is a keyed hash.
 package audit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/credhost/credhost/host"
@@ -50,51 +69,75 @@ type Entry struct {
 	Hash string `json:"hash"` // of this entry and all before it, in hexadecimal
 }
 
-// A Query says which entries to list: the newest first. What is zero restricts
-// nothing.
-type Query struct {
-	Workspace  string // empty: of all, and of the host itself
-	Credential string
-	Actor      host.Actor
-	Action     string
-	Since      time.Time // not before
-	Until      time.Time // before
-	Before     uint64    // only those with a lower Seq
-	After      uint64    // only those with a higher Seq; then the oldest first
-	Limit      int       // 0: 100
-}
-
-// A Use is a request that was sent with a credential, or refused.
-type Use struct {
-	Workspace  string
-	Credential string
-	Type       string
-	Origin     string // where it was sent, or would have been
-	Outcome    string // "ok", or an error's code; empty: "ok"
-}
-
 // A Trail is safe for concurrent use. Any number of hosts, in any number of
 // processes, may share one by sharing a store.
-type Trail struct{}
+type Trail struct {
+	cfg   Config
+	store host.TrailStore
+	shelf *host.Shelf
+	log   *slog.Logger
+	now   func() time.Time
+	keys  atomic.Pointer[keys]
+	uses  uses
+
+	mu      sync.Mutex
+	waiting []*waiting // in the order in which they came
+	closed  bool
+
+	wake chan struct{} // holds one if there is something to write
+	done chan struct{} // closed when nothing is written any more
+
+	head head // of the goroutine that writes
+
+	open context.Context // ends as Close begins
+	shut context.CancelFunc
+	busy sync.WaitGroup // what else goes on in the background
+}
 
 // Open returns the trail of a store. The first to open it makes its key. The
 // caller must Close it after the hosts that use it, and before the store.
-func Open(ctx context.Context, cfg Config) (*Trail, error) { return &Trail{}, nil }
+func Open(ctx context.Context, cfg Config) (*Trail, error) {
+	store, ok := cfg.Store.(host.TrailStore)
+	switch {
+	case cfg.Store == nil || cfg.Sealer == nil:
+		return nil, errors.New("audit: Config needs a Store and a Sealer")
+	case !ok:
+		return nil, fmt.Errorf("audit: a %T keeps no trail: it is no host.TrailStore", cfg.Store)
+	}
+	t := &Trail{cfg: cfg, store: store, log: cfg.Logger, now: cfg.Now, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	if t.log == nil {
+		t.log = slog.Default()
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	if t.cfg.CountEvery <= 0 {
+		t.cfg.CountEvery = time.Minute
+	}
+	t.shelf = host.EarlyShelf(host.Config{Store: cfg.Store, Sealer: cfg.Sealer, Now: t.now}, Kind)
+	if err := t.loadKeys(ctx, true); err != nil {
+		return nil, err
+	}
+	t.open, t.shut = context.WithCancel(context.WithoutCancel(ctx))
+	go t.write()
+	return t, nil
+}
 
-// Record adds an event, and returns when it is kept. It is what
-// [host.Config.Audit] wants. Of an event without a time it is now.
-func (t *Trail) Record(ctx context.Context, e host.Event) error { return nil }
-
-// Use counts a use of a credential by the actor, and from the source, of ctx:
-// see [Config.EachUse]. It waits for nothing and costs no I/O. What is counted is
-// recorded at the latest by Close.
-func (t *Trail) Use(ctx context.Context, u Use) {}
-
-// Fingerprint is what [host.Config.Fingerprint] wants.
-func (t *Trail) Fingerprint(workspace, credential, field, answer string) string { return "" }
-
-// List returns entries.
-func (t *Trail) List(ctx context.Context, q Query) ([]Entry, error) { return nil, nil }
-
-// Close writes what is left to write.
-func (t *Trail) Close() error { return nil }
+// Close records what was counted, and waits for what is being written. Record
+// reports an error afterwards.
+func (t *Trail) Close() error {
+	t.shut()
+	t.mu.Lock()
+	again := t.closed
+	t.closed = true
+	t.mu.Unlock()
+	if !again {
+		close(t.wake)
+	}
+	<-t.done
+	t.busy.Wait()
+	if n := t.uses.unwritten(); n > 0 {
+		return fmt.Errorf("audit: %d uses of credentials are not on record: the store could not be written", n)
+	}
+	return nil
+}
