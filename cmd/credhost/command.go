@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,9 @@ type program struct {
 	settings
 	in       *os.File
 	out, err io.Writer
+
+	args    []string    // of the command line
+	reloads atomic.Bool // the signal that a window is closed does not end the run
 }
 
 // run runs the command that args name, and returns its exit code.
@@ -39,9 +43,16 @@ func (p *program) run(args []string) int {
 		// fails and after: until the run is over none of that kills it.
 		closed := make(chan os.Signal, 1)
 		signal.Notify(closed, syscall.SIGHUP)
-		go func() { <-closed; cancel() }()
+		go func() {
+			for range closed {
+				if !p.reloads.Load() {
+					cancel()
+				}
+			}
+		}()
 	}
 
+	p.args = args
 	root := p.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(host.WithActor(ctx, actor()))
@@ -59,6 +70,7 @@ func (p *program) run(args []string) int {
 var groups = []*cobra.Group{
 	{ID: "credentials", Title: "Credentials:"},
 	{ID: "types", Title: "Types and plugins:"},
+	{ID: "callers", Title: "Callers of serve:"},
 	{ID: "program", Title: "The program:"},
 }
 
@@ -88,7 +100,8 @@ Start with "credhost demo", or with "credhost types" and "credhost create".`,
 		p.createCommand(), p.listCommand(), p.showCommand(), p.editCommand(), p.testCommand(), p.connectCommand(),
 		p.requestCommand(), p.revokeCommand(), p.deleteCommand(),
 		p.typesCommand(), p.schemaCommand(), p.pluginCommand(),
-		p.doctorCommand(), p.demoCommand(), p.versionCommand(),
+		p.keysCommand(), p.workspacesCommand(), p.signinCommand(),
+		p.serveCommand(), p.healthCommand(), p.configCommand(), p.doctorCommand(), p.demoCommand(), p.versionCommand(),
 	)
 	root.AddCommand(topics()...)
 	return root

@@ -59,7 +59,7 @@ over SSH: it ends at an address that it cannot show, which is pasted here.`, cal
 				return err
 			}
 			defer l.Close()
-			o, err := p.openWith(c.Context(), existing, host.Config{CallbackURL: callbackURL(l.Addr().(*net.TCPAddr).Port)})
+			o, err := p.openWith(c.Context(), existing, host.Config{CallbackURL: callbackURL(l.Addr().(*net.TCPAddr).Port)}, nil)
 			if err != nil {
 				return err
 			}
@@ -158,7 +158,7 @@ func (p *program) announce(w waiting, left time.Duration) error {
 	alone := func(text string) {
 		fmt.Fprintf(p.err, "\n    %s\n\n", styleFor(p.err).bold(visible(text)))
 	}
-	within := span(left.Round(time.Minute))
+	within := roughly(left.Round(time.Minute))
 	if w.UserCode != "" {
 		p.note("within %s, open %s and enter the code", within, w.URL)
 		alone(w.UserCode)

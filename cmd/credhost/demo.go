@@ -75,7 +75,7 @@ func (p *program) newDemo(ctx context.Context) (_ *demo, err error) {
 	d.opened, err = quiet.openWith(ctx, making, host.Config{
 		CallbackURL: callbackURL(d.listener.Addr().(*net.TCPAddr).Port), Now: d.clock.Now,
 		Runtime: d.folder,
-	})
+	}, nil)
 	return d, err
 }
 

@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/host/memstore"
 	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/host/sealer"
@@ -24,24 +26,27 @@ const (
 	making               // a store, which is made if there is none
 )
 
-// An opened is a host, the workspace that the run is about, and the store.
+// An opened is a host, the workspace that the run is about, the trail of what is
+// done, and the store.
 type opened struct {
 	host    *host.Host
 	ws      *host.Workspace
+	trail   *audit.Trail
 	store   host.Store
 	missing bool // there is no store yet, and an empty one stands in for it
 }
 
-// Close closes the host and its store.
-func (o *opened) Close() error { return errors.Join(o.host.Close(), o.store.Close()) }
+// Close closes the host, the trail and the store.
+func (o *opened) Close() error { return errors.Join(o.host.Close(), o.trail.Close(), o.store.Close()) }
 
 // open opens the host as the settings say. Its caller must Close it.
 func (p *program) open(ctx context.Context, u use) (*opened, error) {
-	return p.openWith(ctx, u, host.Config{})
+	return p.openWith(ctx, u, host.Config{}, nil)
 }
 
-// openWith is open with more of a configuration.
-func (p *program) openWith(ctx context.Context, u use, cfg host.Config) (*opened, error) {
+// openWith is open with more of a configuration, of which last, unless it is
+// nil, has the last word.
+func (p *program) openWith(ctx context.Context, u use, cfg host.Config, last func(*host.Config)) (*opened, error) {
 	p.warn()
 	store, keys, err := p.openStore(ctx, u)
 	if err != nil {
@@ -49,16 +54,27 @@ func (p *program) openWith(ctx context.Context, u use, cfg host.Config) (*opened
 	}
 	cfg.Plugins, cfg.Lock, cfg.Cache, cfg.Dev, cfg.Sandbox = p.plugins, p.lock, p.cache(), p.dev, sandbox.Mode(p.sandbox)
 	cfg.Cgroup = p.cgroup
-	cfg.Store, cfg.Sealer, cfg.Egress, cfg.Logger = store, sealer.New(keys), p.egress(), p.logger()
+	cfg.Store, cfg.Sealer, cfg.Egress = store, sealer.New(keys), p.egress()
+	if cfg.Logger == nil {
+		cfg.Logger = p.logger()
+	}
 	if cfg.CallbackURL == "" {
 		cfg.CallbackURL = callbackURL(callbackPort)
 	}
-	h, err := host.Open(ctx, cfg)
+	trail, err := audit.Open(ctx, audit.Config{Store: store, Sealer: cfg.Sealer, Keep: time.Duration(p.auditKeep), Logger: cfg.Logger})
 	if err != nil {
 		return nil, errors.Join(setup(err, "see credhost doctor"), store.Close())
 	}
+	cfg.Audit, cfg.Fingerprint = trail.Record, trail.Fingerprint
+	if last != nil {
+		last(&cfg)
+	}
+	h, err := host.Open(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(setup(err, "see credhost doctor"), trail.Close(), store.Close())
+	}
 	_, isMemory := store.(*memstore.Store)
-	return &opened{host: h, ws: h.Workspace(p.workspace), store: store, missing: isMemory && u != typesOnly}, nil
+	return &opened{host: h, ws: h.Workspace(p.workspace), trail: trail, store: store, missing: isMemory && u != typesOnly}, nil
 }
 
 // openStore opens the store and its key. Both are made at once or not at all,

@@ -78,14 +78,14 @@ func moment(t, now time.Time) string {
 	text := t.Local().Format("2006-01-02 15:04")
 	switch d := t.Sub(now); {
 	case d > 0:
-		return text + ", in " + span(d)
+		return text + ", in " + roughly(d)
 	default:
-		return text + ", " + span(-d) + " ago"
+		return text + ", " + roughly(-d) + " ago"
 	}
 }
 
-// span returns d in the largest unit that fits.
-func span(d time.Duration) string {
+// roughly returns d in the largest unit that fits.
+func roughly(d time.Duration) string {
 	units := []struct {
 		of   time.Duration
 		name string

@@ -37,7 +37,7 @@ func TestSpansAreInTheLargestUnit(t *testing.T) {
 		0: "0 seconds", time.Second: "1 second", 90 * time.Second: "1 minute", 10 * time.Minute: "10 minutes",
 		25 * time.Hour: "1 day", 30 * 24 * time.Hour: "30 days",
 	} {
-		if got := span(d); got != want {
+		if got := roughly(d); got != want {
 			t.Errorf("%v is %q, not %q", d, got, want)
 		}
 	}

@@ -39,6 +39,7 @@ type settings struct {
 	proxy, proxyFile string // may hold a password
 	proxyResolves    bool
 	noProxy          origins
+	auditKeep        span
 	json             bool
 	lang             string // languages of forms, as in Accept-Language; empty: English
 	logLevel         level

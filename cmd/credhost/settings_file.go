@@ -212,11 +212,3 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
-
-// structured are the settings that only the file can say.
-type structured struct{}
-
-// take takes one of them. Names of files are relative to dir.
-func (s *structured) take(e entry, _ string) error {
-	return fmt.Errorf("%d: %s cannot be taken", e.line, e.of.name)
-}

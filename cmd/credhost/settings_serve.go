@@ -16,6 +16,8 @@ type serving struct {
 	hosts                                              list
 	insecureListen, behindProxy                        bool
 	trustedProxy                                       prefixes
+	forwarded                                          bool
+	corsOrigin                                         list
 	noSigninLink, noAccessLog                          bool
 
 	tlsCert, tlsKey, tlsClientCA              string
@@ -23,6 +25,9 @@ type serving struct {
 	acmeEmail, acmeDirectory, acmeAuthorities string
 
 	shutdownLimit, drainDelay time.Duration
+
+	sessionLife, sessionIdle             span
+	rateKey, rateWorkspace, rateFailures float64
 
 	traces  string
 	release pairs
@@ -48,6 +53,10 @@ var settingsOfServe = []setting{
 		help: "listen beyond this machine without TLS, because a reverse proxy in front of it has TLS, and nobody else reaches it"},
 	{name: "trusted-proxy", serving: true, separator: ",", live: true, define: value(func(s *settings) pflag.Value { return &s.trustedProxy }),
 		help: "reverse proxies whose word for a caller's address and a request's ID is taken, a `CIDR`, again for more"},
+	{name: "forwarded", serving: true, live: true, define: yes(func(s *settings) *bool { return &s.forwarded }),
+		help: "have those proxies say so in Forwarded (RFC 7239), and not in X-Forwarded-For"},
+	{name: "cors-origin", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.corsOrigin }),
+		help: "`origin` of a page, such as https://app.example, whose scripts may call the API and the proxy with a key, again for more"},
 	{name: "tls-cert", serving: true, path: true, define: text(func(s *settings) *string { return &s.tlsCert }),
 		help: "PEM `file` of the certificate to show, with its chain; read again when it changes"},
 	{name: "tls-key", serving: true, path: true, define: text(func(s *settings) *string { return &s.tlsKey }),
@@ -62,6 +71,17 @@ var settingsOfServe = []setting{
 		help: "`URL` of another authority's directory"},
 	{name: "acme-ca", serving: true, path: true, define: text(func(s *settings) *string { return &s.acmeAuthorities }),
 		help: "PEM `file` of authorities that are trusted for the directory besides the system's"},
+	{name: "oidc", serving: true, live: true, fileOnly: true, help: "where people sign in by OpenID Connect, and who may do what: see below"},
+	{name: "session-life", serving: true, live: true, preset: "12h", define: value(func(s *settings) pflag.Value { return &s.sessionLife }),
+		help: "`time` after which who has signed in must do so again"},
+	{name: "session-idle", serving: true, live: true, preset: "1h", define: value(func(s *settings) pflag.Value { return &s.sessionIdle }),
+		help: "`time` after which who does nothing must sign in again"},
+	{name: "rate-key", serving: true, live: true, preset: "500", define: number(func(s *settings) *float64 { return &s.rateKey }),
+		help: "how many requests a `second` a key may make; -1 for any number"},
+	{name: "rate-workspace", serving: true, live: true, preset: "2000", define: number(func(s *settings) *float64 { return &s.rateWorkspace }),
+		help: "how many requests a `second` all callers of a workspace may make; -1 for any number"},
+	{name: "rate-failures", serving: true, live: true, preset: "0.5", define: number(func(s *settings) *float64 { return &s.rateFailures }),
+		help: "how many attempts a `second` with what is no key an address may make; -1 for any number"},
 	{name: "release", serving: true, separator: ",", live: true, define: value(func(s *settings) pflag.Value { return &s.release }),
 		help: "a `WORKSPACE/TYPE` whose credentials may be handed out to keys with the scope release, again for more"},
 	{name: "return", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.returns }),

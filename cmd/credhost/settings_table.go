@@ -45,6 +45,10 @@ func lasting(at func(*settings) *time.Duration) definer {
 	return func(f *pflag.FlagSet, s *settings, name, help string) { f.DurationVar(at(s), name, *at(s), help) }
 }
 
+func number(at func(*settings) *float64) definer {
+	return func(f *pflag.FlagSet, s *settings, name, help string) { f.Float64Var(at(s), name, *at(s), help) }
+}
+
 func value(at func(*settings) pflag.Value) definer {
 	return func(f *pflag.FlagSet, s *settings, name, help string) { f.Var(at(s), name, help) }
 }
@@ -91,6 +95,8 @@ var settingsOfAll = []setting{
 		help: "what plugins run in, a `mode`: best (what this machine allows), required (a full sandbox, or nothing) or off"},
 	{name: "cgroup", define: text(func(s *settings) *string { return &s.cgroup }),
 		help: "`folder` of a control group that was delegated to credhost, to limit plugins in"},
+	{name: "audit-keep", define: value(func(s *settings) pflag.Value { return &s.auditKeep }), preset: "for ever",
+		help: "a `time`, such as 400d, for which the audit trail is kept"},
 	{name: "json", define: yes(func(s *settings) *bool { return &s.json }), help: "print JSON"},
 	{name: "lang", define: text(func(s *settings) *string { return &s.lang }), preset: "the locale's",
 		help: "`languages` of forms, the best first, such as pt-BR,en"},

@@ -4,10 +4,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/credhost/credhost/host/egress"
 )
@@ -115,6 +119,14 @@ var levels = map[string]level{
 	"error": {"error", slog.LevelError, false}, "off": {"off", 0, true},
 }
 
+// threshold is the least level that is logged.
+func (l level) threshold() slog.Level {
+	if l.off {
+		return slog.Level(math.MaxInt)
+	}
+	return l.slog
+}
+
 // String returns the level's name.
 func (l *level) String() string { return l.name }
 
@@ -172,3 +184,39 @@ func (p *pairs) Set(v string) error {
 
 // Type is what help calls a value.
 func (p *pairs) Type() string { return "WORKSPACE/TYPE" }
+
+// A span is a time, which may be given in days.
+type span time.Duration
+
+// String returns it.
+func (s *span) String() string {
+	d := time.Duration(*s)
+	if d > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+	return d.String()
+}
+
+// Set sets it.
+func (s *span) Set(v string) error {
+	d, err := parseSpan(v)
+	*s = span(d)
+	return err
+}
+
+// Type is what help calls a value.
+func (s *span) Type() string { return "TIME" }
+
+// parseSpan understands 90d, 12h and 30m.
+func parseSpan(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil && n > 0 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, errors.New("must be a time such as 90d, 12h or 30m")
+	}
+	return d, nil
+}
