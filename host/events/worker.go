@@ -63,7 +63,7 @@ func (w *worker) work(ctx context.Context) (next time.Time, err error) {
 			defer cancel()
 			return next, w.save(late)
 		}
-		if failed && w.desk.Line && one.Attempts >= probeAfter {
+		if failed && w.desk.Line && one.Attempts+1 >= probeAfter {
 			w.probe(ctx, one.ID)
 		}
 		if failed || w.e.now().Sub(w.saved) >= saveEvery {
@@ -190,8 +190,9 @@ func (w *worker) send(ctx context.Context, one held) (failed bool) {
 		return false
 	}
 	now = w.e.now()
-	w.desk.failed(one, a.down, w.e.wait(one, a, now), now)
-	if a.gone || now.Sub(w.desk.Since) >= giveUpAfter {
+	wait := w.e.wait(one, a, now)
+	w.desk.failed(one, a.down, wait, now)
+	if a.gone || now.Sub(w.desk.Since) >= giveUpAfter || wait == 0 && !w.desk.Since.After(one.First) {
 		w.giveUp(ctx, now)
 	}
 	return true
