@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/credhost/credhost/sdk"
+)
+
+// maxDepth is how deep the objects and arrays of a body may lie in each other.
+const maxDepth = 32
+
+// encode writes v as JSON, with no more escapes than JSON needs. V always
+// encodes: it is one of this package's own.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// check reads a body and returns what is wrong with it as JSON that two programs
+// would read alike (RFC 8259, RFC 7493): a member that is there twice, what is no
+// UTF-8, what lies too deep, what follows the end. Beside that it returns the
+// members that the schema does not know. encoding/json takes all of that, and
+// members whose names differ in case.
+func check(body []byte, reg huma.Registry, s *huma.Schema) (unknown []Fault, err *failure) {
+	if !utf8.Valid(body) {
+		return nil, fail("malformed", "the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	c := &checking{d: d, reg: reg}
+	if err := c.value(s, "", 0); err != nil {
+		return nil, malformed(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fail("malformed", "something follows the end of the JSON")
+	}
+	return c.unknown, nil
+}
+
+// malformed says where JSON ends to be JSON, and no more: the decoder's own
+// words may quote what was sent.
+func malformed(err error) *failure {
+	var own *failure
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &syntax):
+		return fail("malformed", "the body is not JSON: look at byte "+strconv.FormatInt(syntax.Offset, 10))
+	}
+	return fail("malformed", "the body is not JSON, or ends too early")
+}
+
+// checking is a walk through a body.
+type checking struct {
+	d       *json.Decoder
+	reg     huma.Registry
+	unknown []Fault
+}
+
+// value reads one value. S is its schema, nil if anything may be there.
+func (c *checking) value(s *huma.Schema, at string, depth int) error {
+	t, err := c.d.Token()
+	if err != nil {
+		return err
+	}
+	switch t {
+	case json.Delim('{'):
+		return c.object(c.resolved(s), at, depth+1)
+	case json.Delim('['):
+		return c.array(c.resolved(s), at, depth+1)
+	}
+	return nil
+}
+
+func (c *checking) resolved(s *huma.Schema) *huma.Schema {
+	for s != nil && s.Ref != "" {
+		s = c.reg.SchemaFromRef(s.Ref)
+	}
+	return s
+}
+
+func (c *checking) array(s *huma.Schema, at string, depth int) error {
+	if depth > maxDepth {
+		return fail("malformed", "the JSON lies too deep: at most "+strconv.Itoa(maxDepth)+" objects and arrays in each other")
+	}
+	var items *huma.Schema
+	if s != nil {
+		items = s.Items
+	}
+	for i := 0; c.d.More(); i++ {
+		if err := c.value(items, at+"/"+strconv.Itoa(i), depth); err != nil {
+			return err
+		}
+	}
+	_, err := c.d.Token()
+	return err
+}
+
+func (c *checking) object(s *huma.Schema, at string, depth int) error {
+	if depth > maxDepth {
+		return fail("malformed", "the JSON lies too deep: at most "+strconv.Itoa(maxDepth)+" objects and arrays in each other")
+	}
+	seen := map[string]bool{}
+	for c.d.More() {
+		t, err := c.d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := t.(string) // which the decoder sees to
+		if seen[name] {
+			return fail("malformed", "a member is there twice", Fault{Pointer: member(at, name), Reason: "duplicate", Detail: "is there twice"})
+		}
+		seen[name] = true
+		if err := c.value(c.member(s, at, name), member(at, name), depth); err != nil {
+			return err
+		}
+	}
+	_, err := c.d.Token()
+	return err
+}
+
+// member returns the schema of a member, and remembers one that is unknown.
+func (c *checking) member(s *huma.Schema, at, name string) *huma.Schema {
+	if s == nil {
+		return nil
+	}
+	if of, ok := s.Properties[name]; ok {
+		return of
+	}
+	switch more := s.AdditionalProperties.(type) {
+	case *huma.Schema:
+		return more
+	case bool:
+		if !more && len(c.unknown) < 20 {
+			c.unknown = append(c.unknown, Fault{Pointer: member(at, name), Reason: sdk.ReasonUnknown,
+				Detail: "is not known: this takes " + strings.Join(known(s), ", ")})
+		}
+	}
+	return nil
+}
+
+// known are the members that an object takes.
+func known(s *huma.Schema) []string {
+	names := make([]string, 0, len(s.Properties))
+	for name := range s.Properties {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// member is the JSON Pointer of a member, or of what it is in if its name may be
+// anything: a secret in the wrong place, say.
+func member(at, name string) string {
+	if !safeName.MatchString(name) {
+		return at
+	}
+	return at + "/" + name
+}
