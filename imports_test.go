@@ -52,9 +52,9 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/testplugin", "sdk sdk/oauth", ""},
 	{"internal/testplugin/credhost-plugin-test", "internal/testplugin sdk/serve", ""},
 
-	{"host/egress", "sdk internal/defence", "ssrf x/net"},
+	{"host/egress", "sdk internal/defence", "otel ssrf x/net"},
 	{"host/sandbox", "", "x/sys"},
-	{"host/registry", "host/sandbox sdk internal/defence internal/wire host/egress", "minisign go-plugin hclog grpc x/sys x/time x/sync publicsuffix"},
+	{"host/registry", "host/sandbox sdk internal/defence internal/wire host/egress", "minisign go-plugin hclog grpc otel x/sys x/time x/sync publicsuffix"},
 	{"host", "sdk host/registry host/egress host/sandbox internal/defence", "otel x/net x/sync x/sys"},
 	{"host/form", "sdk", "x/text"},
 	{"host/form/terminal", "sdk host/form", "huh bubbletea lipgloss x/sys x/term"},
@@ -81,7 +81,7 @@ var importRules = []struct{ pkg, own, others string }{
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak grpc jsonschema jwt minisign oauth2 oauth2-server rapid testscript websocket x/net"
+const testOthers = "go-cmp goleak grpc jsonschema jwt minisign oauth2 oauth2-server otel rapid testscript websocket x/net"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.

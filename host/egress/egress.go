@@ -26,6 +26,9 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
 )
@@ -71,6 +74,14 @@ type Config struct {
 	Resolver *net.Resolver  // for names; nil: net.DefaultResolver
 
 	Logger *slog.Logger // nil: nothing is logged; never told a secret
+
+	// Traces and Metrics are where requests are traced and counted, as
+	// OpenTelemetry has it; nil: nowhere. They are told methods, origins and
+	// statuses, and origins are not counted by. With Propagate, services are
+	// told of the trace that a request belongs to (W3C Trace Context).
+	Traces    trace.TracerProvider
+	Metrics   metric.MeterProvider
+	Propagate bool
 
 	DialTimeout           time.Duration // to connect, names included; zero: 10 s
 	TLSTimeout            time.Duration // to shake hands; zero: 10 s
@@ -150,6 +161,7 @@ type Guard struct {
 	tls        []settings        // the operator's, the nearest first
 	unverified reminder
 	proxy      *proxy
+	measure    measure
 	broken     error // why nothing may be sent
 }
 
@@ -164,7 +176,7 @@ func New(config Config) *Guard { return NewWithContext(context.Background(), con
 // NewWithContext is [New] for a guard that keeps the values of ctx, though not
 // its end: tests of this module switch defences off with them.
 func NewWithContext(ctx context.Context, config Config) *Guard {
-	g := &Guard{config: config.withDefaults(), addresses: newAddresses(config.Allow)}
+	g := &Guard{config: config.withDefaults(), measure: newMeasure(config), addresses: newAddresses(config.Allow)}
 	g.off = func(d defence.Defence) bool { return defence.Off(ctx, d) }
 	g.addresses.off = g.off
 	g.config.lift(g.off)
@@ -233,6 +245,17 @@ func (g *Guard) roundTrip(r *http.Request, own TLS) (*http.Response, error) {
 		return nil, err
 	}
 	transport, out := g.prepare(r, origin, own)
+	out, end := g.measure.begin(out, origin)
+	resp, err := g.send(r, out, transport, origin, own)
+	end(resp, err)
+	if addressRefused(err) {
+		g.measure.refused(r.Context(), ruleAddress)
+	}
+	return resp, err
+}
+
+// send sends out, which was prepared in r's place.
+func (g *Guard) send(r, out *http.Request, transport *http.Transport, origin string, own TLS) (*http.Response, error) {
 	_, limited := PolicyFrom(r.Context())
 	limited = limited && !g.off(defence.Inflated)
 	if limited {
@@ -288,8 +311,14 @@ func (g *Guard) headSize(resp *http.Response, origin string) error {
 
 // permit returns r's origin if r may go there, as far as can be said without
 // the network.
-func (g *Guard) permit(r *http.Request) (string, error) {
-	origin := sdk.OriginOf(r.URL)
+func (g *Guard) permit(r *http.Request) (origin string, err error) {
+	rule := ruleForm
+	defer func() {
+		if err != nil {
+			g.measure.refused(r.Context(), rule)
+		}
+	}()
+	origin = sdk.OriginOf(r.URL)
 	switch {
 	case origin == "":
 		return "", sdk.Errorf(sdk.Invalid, "the request's address is not a URL with a host")
@@ -299,8 +328,10 @@ func (g *Guard) permit(r *http.Request) (string, error) {
 		return "", sdk.Errorf(sdk.Internal, "the request's Host is not that of its address, %s", origin)
 	}
 	if p, ok := PolicyFrom(r.Context()); ok && !p.allows(origin) && !g.off(defence.Destinations) {
+		rule = ruleDestination
 		return "", outside(origin)
 	}
+	rule = ruleAddress
 	return origin, g.Check(origin)
 }
 

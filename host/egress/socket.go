@@ -4,6 +4,7 @@ package egress
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"net"
 	"strings"
@@ -168,18 +169,23 @@ func (s *socket) admit(id, origin string) (*Call, error) {
 	call, ok := s.find(id)
 	switch {
 	case !ok || call == nil || call.ctx.Err() != nil:
+		s.guard.measure.refused(context.Background(), ruleCall)
 		return nil, sdk.Errorf(sdk.Internal, "the connection to %s belongs to no live call: use the ctx that the call came with, and only until the call returns", origin)
 	case !call.policy.allows(origin) && !s.guard.off(defence.Destinations):
+		s.guard.measure.refused(call.ctx, ruleDestination)
 		return nil, outside(origin)
 	}
 	if err := s.guard.Check(origin); err != nil {
+		s.guard.measure.refused(call.ctx, ruleAddress)
 		return nil, err
 	}
 	if call.moved.Load() > s.guard.config.MaxTraffic {
+		s.guard.measure.refused(call.ctx, ruleLimit)
 		return nil, errTraffic
 	}
 	if limit := s.guard.config.MaxConns; call.conns.Add(1) > int64(limit) {
 		call.conns.Add(-1)
+		s.guard.measure.refused(call.ctx, ruleLimit)
 		return nil, sdk.Errorf(sdk.Internal, "the call has %d connections open already, which is all it may have (egress.Config.MaxConns)", limit)
 	}
 	call.used.Store(true)

@@ -18,6 +18,9 @@ func (g *Guard) dialTCP(ctx context.Context, origin string) (net.Conn, error) {
 	}
 	conn, err := dial(ctx, "tcp", hostPort(origin))
 	if err != nil {
+		if addressRefused(err) {
+			g.measure.refused(ctx, ruleAddress)
+		}
 		return nil, g.explain(ctx, origin, err)
 	}
 	return conn, nil
