@@ -78,6 +78,7 @@ func (s *slot) note(p *process) {
 // crashed notes a death or a failed start.
 func (s *slot) crashed(why error) {
 	s.fault = why
+	s.r.measure.count(s.r.measure.crashes, s.name)
 	if s.r.off(defence.Rested) {
 		return
 	}
@@ -85,6 +86,7 @@ func (s *slot) crashed(why error) {
 	s.breaker.crash(s.r.cfg.now(), s.r.cfg, s.r.cfg.chance())
 	if s.breaker.tripped && !resting {
 		s.rested = true
+		s.r.measure.count(s.r.measure.quarantines, s.name)
 		s.notice(NoticeQuarantined, s.breaker.until.UTC())
 	}
 }

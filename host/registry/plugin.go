@@ -58,6 +58,7 @@ var (
 
 // A call is one call of a plugin, in whatever process.
 type call struct {
+	name   string         // of the method
 	safe   bool           // it may be made again, whatever it did
 	asks   func(*secrets) // what is secret of what the plugin is told
 	brings func(*secrets) // what is secret of what it answered; nil: nothing
@@ -65,7 +66,9 @@ type call struct {
 }
 
 // do makes a call.
-func (f *facade) do(ctx context.Context, c call) error {
+func (f *facade) do(ctx context.Context, c call) (err error) {
+	ctx, end := f.r.measure.begin(ctx, f.Program, f.Schema().Name, c.name)
+	defer func() { end(err) }()
 	s := f.r.slot(f.Program, f.workspace)
 	defer f.r.leave(s)
 	limited, cancel := context.WithTimeout(ctx, f.r.cfg.CallTimeout)
@@ -126,6 +129,7 @@ func (f *facade) try(ctx context.Context, s *slot, c call) (again bool, err erro
 		return false, err
 	}
 	defer release()
+	attempted(ctx, p)
 	policy, _ := egress.PolicyFrom(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -185,6 +189,7 @@ func (f *facade) Can() sdk.Abilities { return f.claim.Type.Can }
 func (f *facade) Grant(ctx context.Context, in sdk.Input) (sdk.Grant, error) {
 	var got sdk.Grant // and no named result: the log looks at it after the return
 	err := f.do(ctx, call{
+		name:   "Grant",
 		asks:   func(s *secrets) { s.input(f.Schema(), in) },
 		brings: func(s *secrets) { s.grant(got) },
 		run:    func(ctx context.Context, p sdk.Plugin) (err error) { got, err = p.Grant(ctx, in); return err },
@@ -197,6 +202,7 @@ func (f *facade) Test(ctx context.Context, in sdk.Input, g sdk.Grant) error {
 		return f.lacks("test")
 	}
 	return f.do(ctx, call{
+		name: "Test",
 		safe: true,
 		asks: func(s *secrets) { s.input(f.Schema(), in); s.grant(g) },
 		run:  func(ctx context.Context, p sdk.Plugin) error { return p.(sdk.Tester).Test(ctx, in, g) },
@@ -208,6 +214,7 @@ func (f *facade) Connect(ctx context.Context, in sdk.Input, cb sdk.Callback) (a 
 		return a, f.lacks("connect")
 	}
 	err = f.do(ctx, call{
+		name:   "Connect",
 		asks:   func(s *secrets) { s.input(f.Schema(), in); s.callback(cb) },
 		brings: func(s *secrets) { s.add(string(a.State)); s.add(a.URL) },
 		run: func(ctx context.Context, p sdk.Plugin) (err error) {
@@ -224,6 +231,7 @@ func (f *facade) Exchange(ctx context.Context, in sdk.Input, cb sdk.Callback) (s
 	}
 	var got sdk.Grant // as in Grant
 	err := f.do(ctx, call{
+		name:   "Exchange",
 		asks:   func(s *secrets) { s.input(f.Schema(), in); s.callback(cb) },
 		brings: func(s *secrets) { s.grant(got) },
 		run: func(ctx context.Context, p sdk.Plugin) (err error) {
@@ -239,6 +247,7 @@ func (f *facade) Sign(ctx context.Context, in sdk.Input, g sdk.Grant, r sdk.Requ
 		return sig, f.lacks("sign")
 	}
 	err = f.do(ctx, call{
+		name:   "Sign",
 		safe:   true,
 		asks:   func(s *secrets) { s.input(f.Schema(), in); s.grant(g); s.header(r.Header) },
 		brings: func(s *secrets) { s.header(sig.Header); s.add(sig.Query) },
@@ -255,6 +264,7 @@ func (f *facade) Revoke(ctx context.Context, in sdk.Input, g sdk.Grant) error {
 		return f.lacks("revoke")
 	}
 	return f.do(ctx, call{
+		name: "Revoke",
 		asks: func(s *secrets) { s.input(f.Schema(), in); s.grant(g) },
 		run:  func(ctx context.Context, p sdk.Plugin) error { return p.(sdk.Revoker).Revoke(ctx, in, g) },
 	})
@@ -265,6 +275,7 @@ func (f *facade) Suggest(ctx context.Context, in sdk.Input, g sdk.Grant, field s
 		return nil, f.lacks("suggest")
 	}
 	err = f.do(ctx, call{
+		name: "Suggest",
 		safe: true,
 		asks: func(s *secrets) { s.input(f.Schema(), in); s.grant(g) },
 		run: func(ctx context.Context, p sdk.Plugin) (err error) {
@@ -280,6 +291,7 @@ func (f *facade) Upgrade(ctx context.Context, from int, old sdk.Values) (values 
 		return nil, f.lacks("upgrade")
 	}
 	err = f.do(ctx, call{
+		name:   "Upgrade",
 		safe:   true,
 		asks:   func(s *secrets) { s.values(f.Schema(), old) },
 		brings: func(s *secrets) { s.values(f.Schema(), values) },

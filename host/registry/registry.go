@@ -32,6 +32,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/sandbox"
@@ -105,6 +107,12 @@ type Config struct {
 	// time, and must return when its ctx ends. Nil: nobody is told.
 	Notice func(context.Context, Notice)
 
+	// Traces and Metrics are where calls and processes are traced and counted, as
+	// OpenTelemetry has it; nil: nowhere. Calls go on with the trace of their
+	// ctx, and so do the requests that plugins make in them.
+	Traces  trace.TracerProvider
+	Metrics metric.MeterProvider
+
 	now    func() time.Time // the clock of all that is not a timer; tests set it
 	chance func() float64   // in [0,1); tests set it
 }
@@ -158,6 +166,9 @@ type Registry struct {
 	forks *forks
 	album *album
 
+	measure     measure
+	stopMeasure func()
+
 	cgroup  *sandbox.Cgroup // nil: there is none
 	probing sync.Once
 	report  sandbox.Report // after probing
@@ -191,8 +202,9 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, run: run, forks: newForks(), album: newAlbum(filepath.Join(run.path, "images")),
-		slots: map[slotKey]*slot{},
+		slots: map[slotKey]*slot{}, measure: newMeasure(cfg),
 	}
+	r.stopMeasure = r.watchProcesses(cfg.Metrics)
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.album.inexact, r.album.large, r.album.hides = r.off(defence.Exact), r.large, !r.off(defence.Undumpable)
 	if cleaned > 0 {
@@ -236,6 +248,7 @@ func (r *Registry) Close() error {
 	r.closed = true
 	r.life.Unlock()
 	r.cancel()
+	r.stopMeasure()
 	late := make(chan struct{})
 	timer := time.AfterFunc(closeTime, func() { close(late) })
 	defer timer.Stop()

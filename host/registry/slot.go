@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -108,7 +110,7 @@ func (s *slot) get(ctx context.Context, current func() (*version, error)) (*proc
 			}
 			st = &starting{done: make(chan struct{})}
 			s.starting = st
-			if !s.r.spawn(func() { s.start(st, v) }) {
+			if !s.r.spawn(func() { s.start(trace.ContextWithSpan(s.r.ctx, trace.SpanFromContext(ctx)), st, v) }) {
 				s.starting = nil
 				return nil, errClosed
 			}
@@ -129,9 +131,12 @@ func (s *slot) get(ctx context.Context, current func() (*version, error)) (*proc
 
 var errClosed = sdk.Errorf(sdk.Unavailable, "the host is closing")
 
-// start starts a process of v for those who wait for st.
-func (s *slot) start(st *starting, v *version) {
+// start starts a process of v for those who wait for st. Ctx has the trace of the
+// first of them, and lasts as long as the registry.
+func (s *slot) start(ctx context.Context, st *starting, v *version) {
+	end := s.r.measure.start(ctx, s.name)
 	p, err := s.r.startVersion(s.r.ctx, v)
+	end(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.starting = nil
@@ -152,6 +157,7 @@ func (s *slot) start(st *starting, v *version) {
 	}
 	if len(s.breaker.crashes) > 0 {
 		s.r.restarted(s.name).Add(1)
+		s.r.measure.count(s.r.measure.restarts, s.name)
 	}
 	s.fault = nil
 	if s.rested {
