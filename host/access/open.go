@@ -53,7 +53,8 @@ type Access struct {
 	buckets  sync.Map // what is counted → *bucket, of keys, sessions and workspaces that exist
 	failures strangers
 	reread   atomic.Int64 // the second in which the signing keys were last read for one that was not there
-	ended    time.Time    // when what has ended was last looked for; of the background alone
+	tending  sync.Mutex   // held while something is done that is done from time to time
+	ended    time.Time    // when what has ended was last looked for
 
 	unwatch func()
 	stop    context.CancelFunc
@@ -158,7 +159,9 @@ func (a *Access) tendEvery(ctx context.Context, d time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			a.tending.Lock()
 			a.tend(ctx)
+			a.tending.Unlock()
 		}
 	}
 }

@@ -108,7 +108,7 @@ func digit(c byte) (byte, bool) {
 
 // lookalikes are what some systems turn into one of . / \ ; and % when they
 // normalise text (Unicode Standard Annex 15) or fit it into a smaller alphabet.
-const lookalikes = "․‥…‧∕⁄⧸⧹∖．／＼；％﹒﹔﹨﹪;℀℁℅℆。｡"
+const lookalikes = "\u2024\u2025\u2026\u2027\u2044\u2100\u2101\u2105\u2106\u2215\u2216\u29f8\u29f9\u3002\u037e\ufe52\ufe54\ufe68\ufe6a\uff05\uff0e\uff0f\uff1b\uff3c\uff61"
 
 // plainText reports whether a path is what it seems once its escapes are read.
 func plainText(path string) bool {

@@ -41,7 +41,13 @@ func newSecret() string { return strings.ToLower(rand.Text() + rand.Text()) }
 func token(prefix, body string) string { return prefix + body + sum(prefix+body) }
 
 func sum(text string) string {
-	return base32Lower.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(text))))
+	return base32Lower.EncodeToString(binary.BigEndian.AppendUint32(nil, checksum(text)))
+}
+
+// checksum and hash copy a token to the stack: they are called for each request.
+func checksum(text string) uint32 {
+	var b [128]byte
+	return crc32.ChecksumIEEE(append(b[:0], text...))
 }
 
 // errMistyped is for what cannot be a token, which costs no look into the store.
@@ -67,7 +73,7 @@ func body(text, prefix string, length int) (string, error) {
 	}
 	var b [4]byte
 	var want [sumLength]byte
-	binary.BigEndian.PutUint32(b[:], crc32.ChecksumIEEE([]byte(text[:end])))
+	binary.BigEndian.PutUint32(b[:], checksum(text[:end]))
 	base32Lower.Encode(want[:], b[:])
 	if string(want[:]) != text[end:] {
 		return "", errMistyped
@@ -76,7 +82,10 @@ func body(text, prefix string, length int) (string, error) {
 }
 
 // hash is what is kept of a secret. One that is random needs no slow hash.
-func hash(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(secret)) }
+func hash(secret string) [sha256.Size]byte {
+	var b [128]byte
+	return sha256.Sum256(append(b[:0], secret...))
+}
 
 // hashID returns the ID of what is found by a secret alone: a hash of it, which
 // may be seen.

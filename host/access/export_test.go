@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"context"
+	"time"
+)
+
+// Tend does at once what is done from time to time.
+func (a *Access) Tend(ctx context.Context) {
+	a.tending.Lock()
+	defer a.tending.Unlock()
+	a.ended = time.Time{}
+	a.tend(ctx)
+}
