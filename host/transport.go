@@ -113,7 +113,11 @@ func (t transport) repeat(r *http.Request, e *entry, l *live, body *body, resp *
 		return resp, nil // too much of it has gone to be sent again
 	}
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
-	resp.Body.Close()
+	if r.Body == nil {
+		resp.Body.Close()
+	} else {
+		go resp.Body.Close() // HTTP/2 waits for who reads the body, and they for the caller
+	}
 	return t.send(r, e, better, body, content)
 }
 

@@ -147,6 +147,7 @@ func (x *exchange) forward(out *http.Request) error {
 		return x.tunnel(ctx, resp)
 	}
 	defer resp.Body.Close()
+	defer x.body.end(x.rc) // or HTTP/2 would wait for more of the request, which nobody needs
 	x.answer(resp)
 	return nil
 }
