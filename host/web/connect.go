@@ -17,10 +17,7 @@ import (
 
 // A departure sends a person to a provider: by a page, since a form's own
 // address may lead nowhere but to this host.
-type departure struct {
-	URL, Host string
-	Title     string
-}
+type departure struct{ URL, Why string }
 
 // connect begins to connect a credential.
 func (v *visit) connect() error {
@@ -43,12 +40,17 @@ func (v *visit) connect() error {
 	if flow.UserCode != "" {
 		return v.beginDevice(c, flow)
 	}
-	u, err := url.Parse(flow.URL)
+	return v.depart(flow.URL, v.words.t("Approve access for “%” there. You come back here afterwards.", v.nameOf(c)))
+}
+
+// depart sends a person to a page of somebody else's, which was checked before.
+func (v *visit) depart(page, why string) error {
+	u, err := url.Parse(page)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return sdk.Errorf(sdk.Internal, "the address of the approval cannot be read")
+		return sdk.Errorf(sdk.Internal, "the address of the provider cannot be read")
 	}
-	s := v.shell(v.words.t("Going to %", u.Host), departure{URL: flow.URL, Host: u.Host, Title: v.nameOf(c)})
-	s.Plain, s.Refresh = true, "0; url="+flow.URL
+	s := v.shell(v.words.t("Going to %", u.Host), departure{URL: page, Why: why})
+	s.Plain, s.Refresh = true, "0; url="+page
 	v.write(http.StatusOK, "departure", s)
 	return nil
 }

@@ -111,6 +111,7 @@ func (h *Handler) drop(w http.ResponseWriter, name string) {
 const (
 	sessionCookie  = "credhost"          // who has signed in
 	visitorCookie  = "credhost-visitor"  // who has not, so that nobody else signs them in
+	visitCookie    = "credhost-visit"    // who is at a provider to sign in
 	popupCookie    = "credhost-popup"    // the visit to a provider is in a window of its own
 	languageCookie = "credhost-language" // what was chosen in the place of Accept-Language
 	themeCookie    = "credhost-theme"

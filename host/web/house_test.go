@@ -5,6 +5,7 @@ package web_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,10 +16,13 @@ import (
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/audit"
+	"github.com/credhost/credhost/host/connectflow"
+	"github.com/credhost/credhost/host/events"
 	"github.com/credhost/credhost/host/memstore"
 	"github.com/credhost/credhost/host/sealer"
 	"github.com/credhost/credhost/host/web"
 	"github.com/credhost/credhost/internal/ground"
+	"github.com/credhost/credhost/internal/standin"
 )
 
 func TestMain(m *testing.M) { ground.Main(m) }
@@ -29,8 +33,9 @@ var allTypes = []string{"acme", "halopsa", "hellocloud", "faxplus"}
 // A house is a host with its page, on this machine.
 type house struct {
 	*ground.Ground
-	URL string
-	t   testing.TB
+	URL   string
+	Flows *connectflow.Flows
+	t     testing.TB
 }
 
 // open opens the page of a host with plugins of these types.
@@ -53,10 +58,23 @@ func open(t testing.TB, types ...string) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { trail.Close() })
+	var feed *events.Feed
 	g := ground.New(t, ground.Config{Types: types, Store: store, Sealer: seals, Host: func(c *host.Config) {
 		c.CallbackURL, c.Audit, c.Fingerprint = origin+"/connect/callback", trail.Record, trail.Fingerprint
+		feed = events.Listen(c)
 	}})
-	pages, err := web.New(web.Config{Host: g.Host, Access: g.Access, Audit: trail, Origin: origin, Version: "1.0", Logger: ground.Logger(t)})
+	g.Fax.Set(func(b *standin.FaxPlusBehaviour) { b.Ask = true })
+	told, err := events.Open(context.Background(), events.Config{Host: g.Host, Feed: feed, Logger: ground.Logger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { told.Close() })
+	flows, err := connectflow.Open(connectflow.Config{Host: g.Host, StartURL: origin + "/connect/start"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { flows.Close() })
+	pages, err := web.New(web.Config{Host: g.Host, Access: g.Access, Audit: trail, Events: told, Flows: flows, Origin: origin, Version: "1.0", Logger: ground.Logger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +84,7 @@ func open(t testing.TB, types ...string) *house {
 	srv.Config.ReadHeaderTimeout = time.Minute
 	srv.Start()
 	t.Cleanup(srv.Close)
-	return &house{g, srv.URL, t}
+	return &house{g, srv.URL, flows, t}
 }
 
 // link returns an address that signs somebody in.
@@ -97,14 +115,32 @@ func TestServe(t *testing.T) {
 		t.Skip("CREDHOST_WEB_SERVE is not set: there is nobody to look")
 	}
 	h := open(t, allTypes...)
+	text, err := json.Marshal(h.world())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(os.Getenv("CREDHOST_WEB_WORLD"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(d)
+}
+
+// world starts a server of links to sign in with, and says where all is, for who
+// drives a browser.
+func (h *house) world() map[string]string {
 	mux := http.NewServeMux()
 	for path, c := range map[string]access.Caller{"/operator": operator(), "/admin": admin(), "/reader": reader()} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(h.link(c))) })
 	}
+	mux.HandleFunc("/visit/{id}", func(w http.ResponseWriter, r *http.Request) {
+		v, err := h.Flows.Begin(r.Context(), ground.Workspace, host.Visit{Credential: r.PathValue("id"), Actor: "key:k-1"})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusTeapot)
+			return
+		}
+		w.Write([]byte(v.URL))
+	})
 	links := httptest.NewServer(mux)
-	defer links.Close()
-	if err := os.WriteFile("/tmp/h6/web.links", []byte(links.URL+" "+h.HaloURL+" "+h.CloudURL+" "+h.FaxURL+" "+h.Echo.URL), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(d)
+	h.t.Cleanup(links.Close)
+	return map[string]string{"page": h.URL, "links": links.URL, "halo": h.HaloURL, "cloud": h.CloudURL, "fax": h.FaxURL, "echo": h.Echo.URL}
 }

@@ -14,9 +14,10 @@ import (
 )
 
 type keysView struct {
-	Keys []keyRow
-	New  string // the path of the form; empty: the person may not
-	More string
+	Keys  []keyRow
+	Short string
+	New   string // the path of the form; empty: the person may not
+	More  string
 }
 
 type keyRow struct {
@@ -35,7 +36,7 @@ func (v *visit) keys() error {
 	if err != nil {
 		return err
 	}
-	view := keysView{}
+	view := keysView{Short: v.path("short-key")}
 	if v.may("GET " + within + "keys/new") {
 		view.New = v.path("keys", "new")
 	}

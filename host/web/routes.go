@@ -32,8 +32,11 @@ func (h *Handler) mount() {
 		{pattern: "GET /{$}", do: (*visit).home},
 		{pattern: "GET /signin", open: true, do: (*visit).signInPage},
 		{pattern: "POST /signin", open: true, do: (*visit).signIn},
+		{pattern: "POST /signin/with/{provider}", open: true, do: (*visit).signInWith},
+		{pattern: "GET /signin/callback/{provider}", open: true, do: (*visit).signInCallback},
 		{pattern: "POST /signout", open: true, do: (*visit).signOut},
 		{pattern: "POST /settings", open: true, do: (*visit).settings},
+		{pattern: "POST /signout/everywhere", do: (*visit).signOutAll},
 		{pattern: "GET /about", do: (*visit).about},
 		{pattern: "GET /icons/{type}", do: (*visit).icon},
 
@@ -69,7 +72,28 @@ func (h *Handler) mount() {
 		{pattern: "GET " + within + "keys/{id}/delete", action: access.DeleteKey, do: (*visit).askDeleteKey},
 		{pattern: "POST " + within + "keys/{id}/delete", action: access.DeleteKey, do: (*visit).deleteKey},
 
+		{pattern: "GET " + within + "short-key", action: access.DeriveKey, do: (*visit).freshDerived},
+		{pattern: "POST " + within + "short-key", action: access.DeriveKey, do: (*visit).derive},
+
+		{pattern: "GET " + within + "people", action: access.ReadSessions, do: (*visit).people},
+		{pattern: "POST " + within + "people", action: access.InvitePeople, do: (*visit).invite},
+		{pattern: "POST " + within + "people/{session}/end", action: access.EndSessions, do: (*visit).endSession},
+
+		{pattern: "GET " + within + "webhooks", action: access.SetWebhooks, do: (*visit).hooks},
+		{pattern: "GET " + within + "new-webhook", action: access.SetWebhooks, do: (*visit).freshHook},
+		{pattern: "POST " + within + "new-webhook", action: access.SetWebhooks, do: (*visit).createHook},
+		{pattern: "GET " + within + "webhooks/{hook}", action: access.SetWebhooks, do: (*visit).hook},
+		{pattern: "POST " + within + "webhooks/{hook}/test", action: access.SetWebhooks, do: (*visit).testHook},
+		{pattern: "POST " + within + "webhooks/{hook}/switch", action: access.SetWebhooks, do: (*visit).switchHook},
+		{pattern: "GET " + within + "webhooks/{hook}/delete", action: access.SetWebhooks, do: (*visit).askDeleteHook},
+		{pattern: "POST " + within + "webhooks/{hook}/delete", action: access.SetWebhooks, do: (*visit).deleteHook},
+
 		{pattern: "GET " + within + "audit", action: access.ReadAudit, do: (*visit).audit},
+
+		{pattern: "GET /workspaces", action: access.ReadWorkspaces, do: (*visit).spaces},
+		{pattern: "POST /workspaces", action: access.SetWorkspaces, do: (*visit).createSpace},
+		{pattern: "GET /workspaces/{name}/delete", action: access.SetWorkspaces, do: (*visit).askDeleteSpace},
+		{pattern: "POST /workspaces/{name}/delete", action: access.SetWorkspaces, do: (*visit).deleteSpace},
 
 		{pattern: "GET /plugins", action: access.SetPlugins, do: (*visit).plugins},
 		{pattern: "GET /plugins/{name}", action: access.SetPlugins, do: (*visit).plugin},

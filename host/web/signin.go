@@ -9,14 +9,17 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/sdk"
 )
 
-// A signIn is the page on which people sign in.
+// A signInView is the page on which people sign in.
 type signInView struct {
 	Next  string
 	Fault string
 	Token string
+
+	Providers []access.ProviderView
 }
 
 // home sends people to what they can see.
@@ -45,7 +48,7 @@ func (v *visit) askSignIn(status int, next, fault string) error {
 		visitor = rand.Text()
 		http.SetCookie(v.w, v.h.cookie(visitorCookie, visitor, http.SameSiteStrictMode))
 	}
-	s := v.shell(v.words.t("Sign in"), signInView{Next: next, Fault: fault, Token: tokenOf(visitor)})
+	s := v.shell(v.words.t("Sign in"), signInView{Next: next, Fault: fault, Token: tokenOf(visitor), Providers: v.h.cfg.Access.Providers()})
 	s.Plain = true
 	v.write(status, "signin", s)
 	return nil

@@ -91,6 +91,7 @@ func dayOf(text string) time.Time {
 
 type aboutView struct {
 	Version string
+	Short   string // the path of keys that last for minutes; empty: it is of no workspace
 	Actor   string
 	Space   string
 	Scopes  []scopeChoice
@@ -100,6 +101,9 @@ type aboutView struct {
 // about says what this is, who the person is here, and what that person may do.
 func (v *visit) about() error {
 	view := aboutView{Version: v.h.cfg.Version, Actor: string(v.caller.Actor), Space: v.caller.Workspace}
+	if v.caller.Workspace != "" {
+		view.Short = workspacePath(v.caller.Workspace, "short-key")
+	}
 	for _, s := range v.caller.Scopes {
 		view.Scopes = append(view.Scopes, scopeChoice{choice{string(s), v.scopeTitle(s), true}, v.scopeHelp(s)})
 	}

@@ -198,10 +198,15 @@ func (v *visit) shell(title string, data any) shell {
 		add(within+"types", workspacePath(s.Space, "types"), "plus", v.words.t("Add a credential"))
 		add(within+"applications", workspacePath(s.Space, "applications"), "app", v.words.t("Applications"))
 		add(within+"keys", workspacePath(s.Space, "keys"), "token", v.words.t("Keys"))
+		add(within+"people", workspacePath(s.Space, "people"), "people", v.words.t("People"))
+		if v.h.cfg.Events != nil {
+			add(within+"webhooks", workspacePath(s.Space, "webhooks"), "hook", v.words.t("Webhooks"))
+		}
 		if v.h.cfg.Audit != nil {
 			add(within+"audit", workspacePath(s.Space, "audit"), "list", v.words.t("Audit trail"))
 		}
 	}
+	add("GET /workspaces", "/workspaces", "space", v.words.t("Workspaces"))
 	add("GET /plugins", "/plugins", "plug", v.words.t("Plugins"))
 	return s
 }
@@ -209,17 +214,20 @@ func (v *visit) shell(title string, data any) shell {
 // dones are what a page can say of what was done just before: the words in its
 // address, and no others, so that nobody makes a link that says something else.
 var dones = map[string]string{
-	"created":   "The credential is saved.",
-	"saved":     "Your changes are saved.",
-	"connected": "It is connected.",
-	"tested":    "It was tested.",
-	"revoked":   "Access is revoked, as far as the service says.",
-	"forgotten": "The approval is forgotten here.",
-	"deleted":   "It is deleted.",
-	"trusted":   "The plugin is trusted.",
-	"removed":   "The plugin is not trusted any more.",
-	"reset":     "The plugin may be started again.",
-	"again":     "It was saved already: nothing was saved twice.",
+	"created":    "The credential is saved.",
+	"saved":      "Your changes are saved.",
+	"connected":  "It is connected.",
+	"tested":     "It was tested.",
+	"revoked":    "Access is revoked, as far as the service says.",
+	"forgotten":  "The approval is forgotten here.",
+	"deleted":    "It is deleted.",
+	"trusted":    "The plugin is trusted.",
+	"removed":    "The plugin is not trusted any more.",
+	"reset":      "The plugin may be started again.",
+	"ended":      "The session is ended.",
+	"hooktested": "The webhook has taken a test.",
+	"hookfailed": "The webhook has not taken the test: see below.",
+	"again":      "It was saved already: nothing was saved twice.",
 }
 
 func (v *visit) done(word string) string {

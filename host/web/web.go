@@ -29,6 +29,7 @@ import (
 	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/host/connectflow"
+	"github.com/credhost/credhost/host/events"
 )
 
 // Config says what the page shows. Host, Access and Origin are required.
@@ -39,6 +40,10 @@ type Config struct {
 	// Audit is the trail from which a credential's history is shown. Nil: there
 	// is none to show.
 	Audit *audit.Trail
+
+	// Events are what has happened, and the webhooks that are told. Nil: there are
+	// none to show.
+	Events *events.Events
 
 	// Flows are the visits to providers that programs have begun: people end them
 	// here. Nil: programs begin none.

@@ -35,10 +35,24 @@
     }, 50);
   }
 
-  // A form with data-swap is sent in place: one element of the page takes on what
-  // it is on the page that answers.
+  // take gives an element what it has on another page. An element that speaks stays
+  // where it is, so that what is new in it is spoken.
+  function take(old, now) {
+    old.className = now.className;
+    old.replaceChildren(...document.importNode(now, true).childNodes);
+    const said = $("[aria-live]", old);
+    if (said) {
+      const words = [...said.childNodes];
+      said.replaceChildren();
+      setTimeout(() => said.append(...words), 50);
+    }
+    prepare(old);
+  }
+
+  // A form with data-swap is sent in place: some elements of the page, the first of
+  // which has the form, take on what they are on the page that answers.
   async function swap(form) {
-    const id = form.dataset.swap, old = document.getElementById(id), button = $("button", form);
+    const ids = form.dataset.swap.split(" "), old = document.getElementById(ids[0]), button = $("button", form);
     if (old.getAttribute("aria-busy") === "true") return;
     const text = button.textContent;
     old.setAttribute("aria-busy", "true");
@@ -46,21 +60,12 @@
     button.textContent = form.dataset.busy;
     try {
       const { page, url } = await load(form.action, new URLSearchParams(new FormData(form)).toString());
-      const now = page.getElementById(id);
-      if (!now) return void location.assign(url);
-      old.className = now.className;
-      for (const part of [...old.children]) part.remove();
-      // The element that speaks stays, so that what is new in it is spoken.
-      const fresh = document.importNode(now, true);
-      old.append(...fresh.childNodes);
-      const said = $("[aria-live]", old);
-      if (said) {
-        const words = [...said.childNodes];
-        said.replaceChildren();
-        setTimeout(() => said.append(...words), 50);
+      if (!page.getElementById(ids[0])) return void location.assign(url);
+      for (const id of ids) {
+        const [here, there] = [document.getElementById(id), page.getElementById(id)];
+        if (here && there) take(here, there);
       }
-      prepare(old);
-      const again = $(`form[data-swap="${id}"] button`, old);
+      const again = $("form[data-swap] button", old);
       if (again) again.focus({ preventScroll: true });
     } catch {
       button.textContent = text;

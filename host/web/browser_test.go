@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/ground"
+	"github.com/credhost/credhost/internal/standin"
+	"github.com/credhost/credhost/sdk"
+)
+
+// needBrowser returns the browser, and the folder with what drives it, which the
+// tests of forms have. Without them a test is skipped, loudly; with
+// CREDHOST_NEED_FORMS=1 it fails.
+func needBrowser(t *testing.T) (chromium, tools string) {
+	t.Helper()
+	tools, err := filepath.Abs("../../internal/formtest/node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chromium = os.Getenv("CREDHOST_CHROMIUM")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
+		if path, err := exec.LookPath(name); chromium == "" && err == nil {
+			chromium = path
+		}
+	}
+	_, noNode := exec.LookPath("node")
+	_, noTools := os.Stat(filepath.Join(tools, "node_modules/.package-lock.json"))
+	if chromium != "" && noNode == nil && noTools == nil {
+		return chromium, tools
+	}
+	const sentence = "the page is NOT tried in a browser: Chromium, Node.js or the packages of internal/formtest/node are missing; `make tools` gets them"
+	if os.Getenv("CREDHOST_NEED_FORMS") == "1" {
+		t.Fatal(sentence)
+	}
+	t.Skip(sentence)
+	return "", ""
+}
+
+// drive runs people in Chromium, who are in a file of testdata/browser.
+func (h *house) drive(t *testing.T, world map[string]string, files ...string) {
+	t.Helper()
+	chromium, tools := needBrowser(t)
+	text, err := json.Marshal(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "world.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", append([]string{"--test"}, files...)...)
+	cmd.Dir, cmd.WaitDelay = "testdata/browser", 5*time.Second
+	cmd.Env = append(os.Environ(), "WEB_TOOLS="+tools, "WEB_CHROMIUM="+chromium, "WEB_WORLD="+path, "WEB_SHOTS="+os.Getenv("CREDHOST_WEB_SHOTS"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// What people do, from signing in to deleting, they can do.
+func TestJourneys(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	h := open(t, allTypes...)
+	h.drive(t, h.world(), "journey.test.mjs")
+}
+
+// Every page is for everybody: whoever sees it, hears it, or has a small screen.
+func TestEveryPage(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	h := open(t, allTypes...)
+	world := h.world()
+	h.furnish(world)
+	h.drive(t, world, "pages.test.mjs")
+}
+
+// furnish makes credentials in every state that pages show.
+func (h *house) furnish(world map[string]string) {
+	h.t.Helper()
+	ws := h.Host.Workspace(ground.Workspace)
+	add := func(name string, n host.New, test bool) {
+		id, err := ws.Add(h.t.Context(), n)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if test {
+			if _, err := ws.Test(h.t.Context(), id); err != nil {
+				h.t.Fatal(err)
+			}
+		}
+		world[name] = id
+	}
+	wrong := h.Values("halopsa")
+	wrong["tenant"] = "elsewhere"
+	ends := h.Host.Now().Add(72 * time.Hour).UTC().Format(time.RFC3339)
+	add("works", host.New{Type: "hellocloud", Name: "CRM of the branch in São Paulo", Values: h.Values("hellocloud")}, true)
+	add("wrong", host.New{Type: "halopsa", Name: "Helpdesk", Values: wrong}, true)
+	add("unconnected", host.New{Type: "faxplus", Name: "Faxes of the accounting department, with a name that is longer than anybody would wish for and has no end",
+		Values: sdk.Values{"authMethod": "oauth2", "clientId": standin.FaxPlusClientID, "clientSecret": standin.FaxPlusClientSecret}}, false)
+	add("ending", host.New{Type: "faxplus", Name: "Faxes", Values: sdk.Values{"personalAccessToken": standin.FaxPlusToken, "patExpiresAt": ends}}, true)
+	add("untested", host.New{Type: "acme", Values: h.Values("acme")}, false)
+}

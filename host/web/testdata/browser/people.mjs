@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// People who sit before the page in Chromium, and what they complain about.
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const { WEB_TOOLS, WEB_CHROMIUM, WEB_WORLD, WEB_SHOTS } = process.env;
+const require = createRequire(`${WEB_TOOLS}/`);
+const { chromium } = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+export const world = JSON.parse(readFileSync(WEB_WORLD, 'utf8'));
+
+export const launch = () => chromium.launch({
+  executablePath: WEB_CHROMIUM,
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+// A Person is somebody with a browser, who has signed in unless the role is "".
+export class Person {
+  complaints = [];
+
+  static async come(browser, role, options = {}) {
+    const p = new Person();
+    p.context = await browser.newContext({ locale: 'en-US', timezoneId: 'UTC', viewport: { width: 1280, height: 900 }, ...options });
+    p.context.setDefaultTimeout(60_000);
+    await p.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await p.context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sample}`)));
+    // The provider is a stand-in on this machine, under the address of the real one.
+    await p.context.route('https://accounts.fax.plus/**', async (route) => {
+      const response = await route.fetch({ url: route.request().url().replace('https://accounts.fax.plus', world.fax), maxRedirects: 0 });
+      await route.fulfill({ response });
+    });
+    p.context.on('page', (page) => p.watch(page));
+    p.page = await p.context.newPage();
+    if (role) await p.signIn(role);
+    return p;
+  }
+
+  watch(page) {
+    page.on('pageerror', (e) => this.complaints.push(String(e)));
+    page.on('console', (m) => {
+      if (!['error', 'warning'].includes(m.type())) return;
+      if (/status of (401|403|404|409|422)/.test(m.text())) return; // a page that says what is wrong
+      this.complaints.push(`${page.url()}: ${m.text()}`);
+    });
+  }
+
+  async signIn(role) {
+    await this.page.goto('about:blank');
+    await this.page.goto(await (await fetch(`${world.links}/${role}`)).text());
+    await this.send('form[data-signin] button');
+  }
+
+  at(path) { return this.page.goto(world.page + path); }
+
+  // go follows what leads to another page, and waits for that.
+  async send(selector) {
+    const was = await this.page.evaluate(() => { globalThis.before = true; return location.href; });
+    await this.page.click(selector);
+    await this.page.waitForFunction(() => !globalThis.before && document.readyState !== 'loading');
+    return was;
+  }
+
+  text(selector = 'main') { return this.page.innerText(selector); }
+
+  shot(name) { return WEB_SHOTS ? this.page.screenshot({ path: `${WEB_SHOTS}/${name}.png`, fullPage: true }) : undefined; }
+
+  // flaws are what axe finds, and what is wider than the screen.
+  async flaws() {
+    const { page } = this;
+    await page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {}))));
+    await page.evaluate(`${axe};0`); // not by an element, which the policy forbids
+    const found = await page.evaluate(async () => {
+      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+      const all = violations.map((v) => `${v.id}: ${v.help} ${v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message || n.all[0]?.message || '')).slice(0, 3).join(' | ')}`);
+      const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      if (wide > 0) {
+        const who = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => `${e.tagName}.${e.className}`);
+        all.push(`wider than the screen by ${wide}: ${who.slice(0, 4).join(', ')}`);
+      }
+      return all;
+    });
+    return found.map((f) => `${new URL(page.url()).pathname}: ${f}`);
+  }
+
+  leave() { return this.context.close(); }
+}
