@@ -6,6 +6,7 @@ package schemas
 
 import "embed"
 
+//go:generate go run ../internal/openapi openapi.json
 //go:generate go run ../internal/publish types ../plugins/halopsa ../plugins/hellocloud ../plugins/faxplus
 
 // Schema is the JSON Schema (2020-12) of a credential type's schema, which is
@@ -21,3 +22,9 @@ var Schema []byte
 //
 //go:embed types
 var Types embed.FS
+
+// OpenAPI is the document of the HTTP API (OpenAPI 3.1), which a host serves at
+// /v1/openapi.json.
+//
+//go:embed openapi.json
+var OpenAPI []byte

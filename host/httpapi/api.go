@@ -39,7 +39,7 @@ func newAPI(s *server) *api {
 		OpenAPI: about(), DefaultFormat: media[0], NoFormatFallback: true, RejectUnknownQueryParameters: true,
 		Formats: map[string]huma.Format{media[0]: format, "json": format},
 	}
-	cfg.Components = &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)}
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	return &api{huma.NewAPI(cfg, (*adapter)(s)), s}
 }
 

@@ -41,6 +41,7 @@ type ApplicationPatch struct {
 	References change[map[string]change[string]] `json:"references,omitzero" doc:"Changed references; null clears one."`
 }
 
+// OneApplication is the part of a request that says which application is meant.
 type OneApplication struct {
 	Application string `path:"application" maxLength:"200" doc:"The application's ID."`
 }

@@ -37,7 +37,7 @@ func strict(s *huma.Schema) {
 
 // complete adds to an operation's part of the document what is true of all
 // operations of its kind: problems, headers, parameters.
-func (to *route) complete(problem *huma.Schema) {
+func (to *route) complete() {
 	op := to.op
 	if op.RequestBody != nil {
 		for _, m := range op.RequestBody.Content {
@@ -53,7 +53,7 @@ func (to *route) complete(problem *huma.Schema) {
 		to.completeAnswer(status, r)
 	}
 	for _, status := range statusOf(to.problemsOf(op.RequestBody != nil)) {
-		op.Responses[strconv.Itoa(status)] = to.problemAnswer(status, problem)
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problemName(status)}
 	}
 	if slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == "If-None-Match" }) {
 		op.Responses["304"] = &huma.Response{Description: "It is what the caller has.", Headers: map[string]*huma.Param{"ETag": header("Which version this is.")}}
@@ -98,32 +98,46 @@ func contentSchema(mediaType string) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString}
 }
 
-// problemAnswer describes the answers of one status that are problems.
-func (to *route) problemAnswer(status int, schema *huma.Schema) *huma.Response {
-	r := &huma.Response{Headers: map[string]*huma.Param{requestHeader: header("The ID of the request.")},
-		Content: map[string]*huma.MediaType{problemType: {Schema: schema, Examples: map[string]*huma.Example{}}}}
-	var titles []string
-	for _, kind := range to.problemsOf(to.op.RequestBody != nil) {
+// problemName is what the document calls the answers of one status that are
+// problems.
+func problemName(status int) string {
+	return strings.ReplaceAll(http.StatusText(status), " ", "")
+}
+
+// problemAnswers describes the answers that are problems, by their names.
+func problemAnswers(schema *huma.Schema) map[string]*huma.Response {
+	all := map[string]*huma.Response{}
+	for _, kind := range kinds() {
 		of := problems[kind]
-		if of.status != status || slices.Contains(titles, of.title) {
-			continue
+		if kind == "method" {
+			continue // that is the answer where there is no operation
 		}
-		titles = append(titles, of.title)
+		r := all[problemName(of.status)]
+		if r == nil {
+			r = &huma.Response{Headers: map[string]*huma.Param{requestHeader: header("The ID of the request.")},
+				Content: map[string]*huma.MediaType{problemType: {Schema: schema, Examples: map[string]*huma.Example{}}}}
+			all[problemName(of.status)] = r
+		}
+		r.Description = strings.TrimSpace(r.Description + " " + of.title + ".")
 		example := fail(kind, "what happened, and what to do next").Problem
 		example.Request = "4cavwdp2hzlfx5tqk7mn3ryb6e"
+		if kind == "invalid" {
+			example.Errors = []Fault{{Field: "apiKey", Reason: "required", Detail: "is required"}}
+		}
 		r.Content[problemType].Examples[kind] = &huma.Example{Summary: of.title, Value: example}
 	}
-	slices.Sort(titles)
-	r.Description = strings.Join(titles, ". ") + "."
-	switch status {
-	case http.StatusUnauthorized:
-		r.Headers["WWW-Authenticate"] = header("How to show a key.")
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		r.Headers["Retry-After"] = header("After how many seconds to try again.")
-	case http.StatusUnsupportedMediaType:
-		r.Headers["Accept"] = header("What is taken here.")
+	for status, of := range map[int]map[string]string{
+		http.StatusUnauthorized:         {"WWW-Authenticate": "How to show a key."},
+		http.StatusConflict:             {"Retry-After": "After how many seconds to try again, if that may help."},
+		http.StatusTooManyRequests:      {"Retry-After": "After how many seconds to try again.", "RateLimit": "What is left.", "RateLimit-Policy": "How much there is."},
+		http.StatusServiceUnavailable:   {"Retry-After": "After how many seconds to try again."},
+		http.StatusUnsupportedMediaType: {"Accept": "What is taken here."},
+	} {
+		for name, text := range of {
+			all[problemName(status)].Headers[name] = header(text)
+		}
 	}
-	return r
+	return all
 }
 
 func header(text string) *huma.Param {

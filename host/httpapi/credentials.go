@@ -51,6 +51,7 @@ type credentialOut struct {
 	Body     Credential
 }
 
+// OneCredential is the part of a request that says which credential is meant.
 type OneCredential struct {
 	Credential string `path:"credential" maxLength:"200" example:"c-4cavwdp2hzlfx5tqk7mn3ryb6e" doc:"The credential's ID."`
 }

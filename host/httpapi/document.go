@@ -3,8 +3,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -79,21 +81,18 @@ Lists have pages: give next as cursor, or follow the header Link, until there is
 What fails is answered with a Problem (RFC 9457), whose type is one of these:
 
 `)
-	kinds := make([]string, 0, len(problems))
-	for kind := range problems {
-		kinds = append(kinds, kind)
-	}
-	slices.SortFunc(kinds, func(a, b string) int {
-		if n := problems[a].status - problems[b].status; n != 0 {
-			return n
-		}
-		return strings.Compare(a, b)
-	})
-	for _, kind := range kinds {
+	for _, kind := range kinds() {
 		of := problems[kind]
 		b.WriteString("- `" + urn + kind + "` (" + strconv.Itoa(of.status) + "): " + of.title + ".\n")
 	}
 	return b.String()
+}
+
+// kinds are the types of problems, in the order of their statuses.
+func kinds() []string {
+	return slices.SortedFunc(maps.Keys(problems), func(a, b string) int {
+		return cmp.Or(problems[a].status-problems[b].status, strings.Compare(a, b))
+	})
 }
 
 type document struct {
@@ -133,10 +132,11 @@ func (s *server) finish() {
 	schemas := doc.Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
 	delete(schemas, "ErrorDetail")
-	problem := schemaOf[Problem](doc.Components.Schemas)
+	delete(schemas, "TLSPatch") // which stands where it is used, since it may be null there
+	doc.Components.Responses = problemAnswers(schemaOf[Problem](doc.Components.Schemas))
 	for _, e := range s.routes {
 		for _, to := range e.methods {
-			to.complete(problem)
+			to.complete()
 		}
 	}
 	for _, schema := range schemas {

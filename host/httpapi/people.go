@@ -47,6 +47,7 @@ type (
 	aSession struct{ OneSession }
 )
 
+// OneSession is the part of a request that says which session is meant.
 type OneSession struct {
 	Session string `path:"session" maxLength:"200" doc:"The session's ID."`
 }

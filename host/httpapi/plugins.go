@@ -70,6 +70,7 @@ type OfferChange struct {
 	Unchanged []string `json:"unchanged,omitempty"`
 }
 
+// OnePlugin is the part of a request that says which plugin is meant.
 type OnePlugin struct {
 	Plugin string `path:"plugin" maxLength:"200" doc:"The plugin's name."`
 }

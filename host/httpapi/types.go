@@ -65,6 +65,7 @@ type typeView struct {
 	Body   Type
 }
 
+// OneType is the part of a request that says which type is meant.
 type OneType struct {
 	Type     string `path:"type" example:"halopsa" doc:"The type's name."`
 	Language string `header:"Accept-Language" maxLength:"200" doc:"The languages that the person reads, best first."`

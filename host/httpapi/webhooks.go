@@ -63,6 +63,7 @@ type Delivery struct {
 	Next     *time.Time `json:"next,omitempty" doc:"When it is tried again."`
 }
 
+// OneWebhook is the part of a request that says which webhook is meant.
 type OneWebhook struct {
 	Webhook string `path:"webhook" maxLength:"200" doc:"The webhook's ID."`
 }

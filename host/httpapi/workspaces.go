@@ -34,16 +34,18 @@ type (
 			Name string `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-zA-Z0-9][a-zA-Z0-9._-]*$" example:"acme"`
 		}
 	}
-	workspaceOut struct{ Body Workspace }
-	contentsOut  struct{ Body WorkspaceContents }
-	OneWorkspace struct {
-		Workspace string `path:"workspace" maxLength:"64" doc:"The workspace's name."`
-	}
+	workspaceOut    struct{ Body Workspace }
+	contentsOut     struct{ Body WorkspaceContents }
 	deleteWorkspace struct {
 		OneWorkspace
 		Confirm string `query:"confirm" maxLength:"64" doc:"The workspace's name again, if it is not empty: all that is in it goes with it."`
 	}
 )
+
+// OneWorkspace is the part of a request that says which workspace is meant.
+type OneWorkspace struct {
+	Workspace string `path:"workspace" maxLength:"64" doc:"The workspace's name."`
+}
 
 type workspaceCreated struct {
 	Location string `header:"Location" doc:"Where it is."`

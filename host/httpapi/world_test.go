@@ -137,6 +137,9 @@ func (w *world) send(r *http.Request) answer {
 	if bytes.Contains(text, []byte(ground.EchoKey)) && !strings.HasSuffix(r.URL.Path, "/release") && !strings.HasSuffix(r.URL.Path, "/authenticate") {
 		w.t.Errorf("%s %s answered with a secret", r.Method, r.URL.Path)
 	}
+	if err := promised().check(r.Method, r.URL.Path, resp, text); err != nil {
+		w.t.Errorf("the document does not promise this: %v", err)
+	}
 	return answer{resp, text}
 }
 
