@@ -105,8 +105,14 @@ func (p provider) start(t *testing.T, redirect string) *front {
 	f.Config.ErrorLog = quiet()
 	f.StartTLS()
 	t.Cleanup(f.Close)
-	f.operate(t, "new", map[string]any{"issuer": f.URL, "redirect": redirect, "secret": secret, "jwks": signingKeys})
+	f.begin(t, redirect, false)
 	return f
+}
+
+// begin has the process play this provider, or one in its place whose keys are new.
+func (f *front) begin(t *testing.T, redirect string, signIn bool) {
+	t.Helper()
+	f.operate(t, "new", map[string]any{"issuer": f.URL, "redirect": redirect, "secret": secret, "jwks": signingKeys, "signIn": signIn})
 }
 
 // running ends the processes that run.

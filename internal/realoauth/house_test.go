@@ -242,3 +242,10 @@ func (h *house) Refused(want host.Status) {
 		h.t.Errorf("it is so since %v", c.Since)
 	}
 }
+
+// move moves the clock, and nobody is told.
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.off += d
+}

@@ -9,6 +9,7 @@
 // /test is no part of them, and is not reachable from outside: it does there what
 // an operator does.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import process from 'node:process';
 import { json } from 'node:stream/consumers';
@@ -19,8 +20,19 @@ import MemoryAdapter from 'oidc-provider/lib/adapters/memory_adapter.js';
 
 const providers = new Map(); // by host
 
-// add makes a provider. What it knows has names such as AccessToken:….
-function add({ issuer, redirect, secret, jwks }) {
+// people are who can sign in, besides those with nothing to say of them but a mail address.
+const people = {
+  eve: { email: 'ada@example.com', email_verified: false },
+  grace: { email: 'grace@example.com', email_verified: true, groups: ['staff', 'ops'] },
+};
+
+// fresh makes a key to sign ID tokens with.
+const fresh = () => ({ ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' });
+
+// add makes a provider, in the place of one before it. What it knows has names such
+// as AccessToken:…. With signIn it is one to sign in at: it takes requests that were
+// not pushed, and signs with a key of its own.
+function add({ issuer, redirect, secret, jwks, signIn }) {
   const known = new Map();
   const settings = { lifetime: 600 }; // of access tokens, in seconds
   const code = { grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], redirect_uris: [redirect] };
@@ -31,17 +43,18 @@ function add({ issuer, redirect, secret, jwks }) {
       { client_id: 'signing', jwks, token_endpoint_auth_method: 'private_key_jwt', ...code },
       { client_id: 'service', client_secret: secret, token_endpoint_auth_method: 'client_secret_post', grant_types: ['client_credentials'], response_types: [], redirect_uris: [], scope: 'read' },
     ],
-    claims: { openid: ['sub'], email: ['email', 'email_verified'] },
-    scopes: ['openid', 'email', 'offline_access', 'read'],
+    claims: { openid: ['sub'], email: ['email', 'email_verified'], groups: ['groups'] },
+    scopes: ['openid', 'email', 'groups', 'offline_access', 'read'],
+    ...(signIn && { jwks: { keys: [fresh()] } }),
     responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     cookies: { keys: ['EXAMPLE-cookie-key'] },
-    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true }) }),
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true, ...people[id] }) }),
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: true },
       introspection: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
-      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: !signIn },
       revocation: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
     },
     pkce: { required: () => true },
