@@ -97,6 +97,8 @@ func (w *Workspace) Connect(ctx context.Context, id string, actor Actor) (Flow, 
 // beyond twenty of all actors, or a thousand in the workspace, the error is
 // [sdk.Unavailable].
 func (w *Workspace) Begin(ctx context.Context, v Visit) (_ Flow, err error) {
+	ctx, end := w.span(ctx, "credential.connect", v.Credential)
+	defer func() { end(err) }()
 	ctx = WithActor(ctx, v.Actor)
 	c, err := w.load(ctx, v.Credential)
 	defer func() { w.audit(ctx, "connect", v.Credential, c.typeName(), err) }()

@@ -27,7 +27,7 @@ func (n need) instead(l *live) bool {
 // one fetch, which goes on when the caller that began it gives up.
 func (e *entry) fetch(ctx context.Context, n need) (*live, error) {
 	for {
-		f, mine, err := e.join(n)
+		f, mine, err := e.join(ctx, n)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func (e *entry) fetch(ctx context.Context, n need) (*live, error) {
 
 // join returns the fetch that is under way, or else begins one, which is then
 // the caller's. If there is no need for any, it returns one that is done.
-func (e *entry) join(n need) (f *flight, mine bool, err error) {
+func (e *entry) join(ctx context.Context, n need) (f *flight, mine bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.w.h.now()
@@ -59,7 +59,7 @@ func (e *entry) join(n need) (f *flight, mine bool, err error) {
 		return e.flight, false, nil
 	}
 	f = &flight{done: make(chan struct{})}
-	if !e.w.h.background(func() { e.fly(f, n) }) {
+	if !e.w.h.background(func() { e.fly(e.w.h.on(ctx), f, n) }) {
 		return nil, false, errClosed
 	}
 	e.flight = f
@@ -69,11 +69,13 @@ func (e *entry) join(n need) (f *flight, mine bool, err error) {
 // closed is a channel that is closed.
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// fly fetches for everybody who waits for f.
-func (e *entry) fly(f *flight, n need) {
-	ctx, cancel := context.WithTimeout(e.w.h.ctx, fetchTime)
+// fly fetches for everybody who waits for f. Ctx has the trace of who began.
+func (e *entry) fly(ctx context.Context, f *flight, n need) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
+	ctx, end := e.w.span(ctx, "credential.grant", e.id, n.after(ctx)...)
 	f.live, f.err = e.obtain(ctx, n)
+	end(f.err)
 	e.mu.Lock()
 	e.flight = nil
 	e.remember(f.err)

@@ -12,6 +12,8 @@ import (
 
 // exchange has the plugin trade what came back for the first grant.
 func (w *Workspace) exchange(ctx context.Context, f flow, query url.Values) (done Connected, err error) {
+	ctx, end := w.span(ctx, "credential.finish", f.Credential)
+	defer func() { end(err) }()
 	c, err := w.edit(ctx, f.Credential, func(ctx context.Context, c *credential) error {
 		if !f.fits(ctx, c) {
 			return errFlow

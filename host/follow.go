@@ -17,7 +17,7 @@ func (h *Host) sees() bool { return h.now().UnixNano()-h.seen.Load() <= int64(bl
 // reaches every host.
 func (h *Host) follow(since uint64) {
 	told := make(chan struct{}, 1)
-	if n, ok := h.store.(Notifier); ok {
+	if n, ok := h.cfg.Store.(Notifier); ok {
 		h.background(func() {
 			n.Notify(h.open, func() {
 				select {

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/internal/defence"
 	"github.com/credhost/credhost/sdk"
@@ -18,6 +20,7 @@ import (
 // A live grant is one that requests may carry. It never changes.
 type live struct {
 	sdk.Grant
+	typ      string   // of the credential
 	origins  []string // where it may go
 	serial   uint64   // of the credential's grants
 	obtained time.Time
@@ -28,6 +31,8 @@ type live struct {
 	in     sdk.Input  // for it
 
 	tls egress.TLS // for where it goes
+
+	made trace.SpanContext // where it was put into the cache
 
 	attached
 }
@@ -136,6 +141,9 @@ func (w *Workspace) grantFor(ctx context.Context, id string, r *http.Request) (*
 // allows is the function of that name, unless a test does without it.
 func (w *Workspace) allows(origins []string, r *http.Request) error {
 	err := allows(origins, r)
+	if err != nil {
+		w.h.measure.refused(r.Context(), "origin")
+	}
 	if err != nil && defence.Off(w.h.ctx, defence.Destined) {
 		return nil
 	}
@@ -250,10 +258,12 @@ func (c *credential) usable(n need) error {
 }
 
 // renew asks the plugin for a grant and takes its answer into the content.
-func (c *credential) renew(ctx context.Context, n need) error {
+func (c *credential) renew(ctx context.Context, n need) (err error) {
 	if c.unfinished != nil {
 		return c.unfinished
 	}
+	end := c.w.h.measure.renewal(c.rec.Type)
+	defer func() { end(ctx, err) }()
 	in := newIntent(n.refusal, nil)
 	in.Spent = c.spent
 	g, err := c.attempt(ctx, in)
@@ -306,6 +316,7 @@ func (e *entry) publish(ctx context.Context, c *credential, l *live, n need) (*l
 	if l.tls, err = c.tls(ctx); err != nil {
 		return nil, err
 	}
+	l.made = trace.SpanContextFromContext(ctx)
 	e.mu.Lock()
 	stale := c.rec.Generation < e.newest
 	if !stale {

@@ -162,6 +162,7 @@ type Host struct {
 	plugins  plugins // those of registry
 	guard    *egress.Guard
 	out      http.RoundTripper // guard
+	measure  measure
 	log      *slog.Logger
 	now      func() time.Time
 	lax      lax // what tests have switched off
@@ -215,7 +216,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	h.registry, err = registry.Open(ctx, registry.Config{
 		Dirs: cfg.Plugins, Lock: cfg.Lock, Cache: cfg.Cache, Dev: cfg.Dev, Runtime: cfg.Runtime,
 		Guard: h.guard, Logger: registry.Logger(h.log), Sandbox: cfg.Sandbox, Limits: cfg.Limits, Cgroup: cfg.Cgroup,
-		Notice: cfg.Notice,
+		Notice: cfg.Notice, Traces: cfg.Traces, Metrics: cfg.Metrics,
 	})
 	if err != nil {
 		h.guard.Close()
@@ -234,6 +235,11 @@ func newHost(cfg Config) *Host {
 	}
 	if h.now == nil {
 		h.now = time.Now
+	}
+	h.measure = newMeasure(h)
+	if cfg.Metrics != nil {
+		t := timed{Store: cfg.Store, sealer: cfg.Sealer, m: &h.measure}
+		h.store, h.cfg.Sealer = t, t
 	}
 	if h.cfg.MaxSpool == 0 {
 		h.cfg.MaxSpool = 8 << 20
@@ -264,6 +270,7 @@ func (h *Host) Close() error {
 	h.busy.Wait()
 	late.Stop()
 	h.stop()
+	h.measure.stop()
 	err := h.plugins.Close()
 	h.guard.Close()
 	return err

@@ -12,14 +12,19 @@ import (
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/credhost/credhost/sdk"
 )
 
-// quiet returns ctx without its values: a caller's httptrace must not see what
-// is attached.
+// quiet returns ctx without its values, but for which trace it belongs to: a
+// caller's httptrace must not see what is attached.
 func (h *Host) quiet(ctx context.Context) context.Context {
 	if h.lax.untraced {
 		return ctx
+	}
+	if at := trace.SpanContextFromContext(ctx); h.measure.traced && at.IsValid() {
+		return trace.ContextWithSpanContext(quiet{ctx}, at)
 	}
 	return quiet{ctx}
 }

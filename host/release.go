@@ -44,6 +44,8 @@ func (w *Workspace) Release(ctx context.Context, id string) (Released, error) {
 }
 
 func (w *Workspace) release(ctx context.Context, id string) (_ Released, typ string, err error) {
+	ctx, end := w.span(ctx, "credential.release", id)
+	defer func() { end(err) }()
 	c, err := w.load(ctx, id)
 	if err != nil {
 		return Released{}, typ, err

@@ -74,6 +74,8 @@ const mostEndings = 8
 // changes. The Revocation is right with an error, too. Concurrent calls revoke
 // one after the other.
 func (w *Workspace) Revoke(ctx context.Context, id string) (r Revocation, err error) {
+	ctx, end := w.span(ctx, "credential.revoke", id)
+	defer func() { end(err) }()
 	var typ string
 	defer func() { w.audit(ctx, "revoke", id, typ, err) }()
 	c, err := w.edit(ctx, id, func(_ context.Context, c *credential) error {

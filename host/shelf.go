@@ -148,7 +148,7 @@ func (h *Host) Sees() bool { return h.sees() }
 
 // Store returns the store that the host was opened with, for its optional
 // capabilities.
-func (h *Host) Store() Store { return h.store }
+func (h *Host) Store() Store { return h.cfg.Store }
 
 // Now is the host's clock.
 func (h *Host) Now() time.Time { return h.now() }

@@ -112,7 +112,7 @@ func (c *credential) live() *live {
 		Grant: sdk.Grant{Header: http.Header(g.Header), Query: url.Values(g.Query), Path: g.Path, Origins: g.Origins,
 			Sign: g.Sign, Refused: g.Refused, Expiry: g.Expiry, Reconnect: g.Reconnect, Idle: g.Idle,
 			Facts: g.Facts, Values: g.Values, State: c.State, Account: c.Account},
-		origins: c.Origins.Grant, serial: c.Serial, obtained: g.Obtained,
+		typ: c.rec.Type, origins: c.Origins.Grant, serial: c.Serial, obtained: g.Obtained,
 	}
 	if len(g.Origins) > 0 {
 		l.origins = g.Origins

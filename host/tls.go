@@ -247,6 +247,9 @@ func (h *Host) egress() egress.Config {
 	if c.Logger == nil {
 		c.Logger = h.log
 	}
+	if c.Traces == nil && c.Metrics == nil {
+		c.Traces, c.Metrics, c.Propagate = h.cfg.Traces, h.cfg.Metrics, h.cfg.Propagate
+	}
 	return c
 }
 

@@ -33,6 +33,7 @@ func (w *Workspace) Client(id string) *http.Client {
 func (w *Workspace) Authenticate(ctx context.Context, id string, r *http.Request) error {
 	untidy, err := w.h.check(r)
 	if err != nil {
+		w.h.measure.refused(ctx, "form")
 		return err
 	}
 	e, l, err := w.grantFor(ctx, id, r)
@@ -70,6 +71,7 @@ var _ http.RoundTripper = transport{}
 // RoundTrip implements [http.RoundTripper].
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := t.w.h.check(r); err != nil {
+		t.w.h.measure.refused(r.Context(), "form")
 		closeBody(r)
 		return nil, err
 	}
@@ -152,6 +154,7 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body, content 
 		return nil, err
 	}
 	resp, err := t.w.h.guard.As(l.tls).RoundTrip(out)
+	t.w.h.measure.sent(r.Context(), l.typ, resp, err)
 	if err == nil {
 		err = t.passed.taken(out, resp)
 	}

@@ -53,10 +53,12 @@ func (v Verdict) OK() bool { return v.Outcome == Works || v.Outcome == Limited }
 // first if there is none, even where one was refused before. The error is for
 // what keeps a credential from being tested at all: it is not there, or the
 // store fails.
-func (w *Workspace) Test(ctx context.Context, id string) (Verdict, error) {
+func (w *Workspace) Test(ctx context.Context, id string) (_ Verdict, err error) {
+	ctx, end := w.span(ctx, "credential.test", id)
+	defer func() { end(err) }()
 	v, typ, err := w.test(ctx, id)
-	w.audit(ctx, "test", id, typ, err)
 	if err != nil {
+		w.audit(ctx, "test", id, typ, err)
 		return Verdict{}, err
 	}
 	// What was found is worth keeping, not worth failing for.
@@ -67,6 +69,7 @@ func (w *Workspace) Test(ctx context.Context, id string) (Verdict, error) {
 	if err != nil {
 		w.h.log.WarnContext(ctx, "verdict not kept", "workspace", w.name, "credential", id, "err", err)
 	}
+	w.report(ctx, Event{Action: "test", Credential: id, Type: typ, Detail: map[string]string{"verdict": string(v.Outcome)}}, nil)
 	return v, nil
 }
 

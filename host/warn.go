@@ -49,6 +49,7 @@ func (c *credential) warnRefused(r *refused) {
 func (c *credential) warn(ctx context.Context) {
 	for _, w := range c.warnings {
 		c.w.h.log.WarnContext(ctx, "a person should act", "workspace", w.Workspace, "credential", w.Credential, "type", w.Type, "kind", string(w.Kind), "at", w.At)
+		c.w.h.measure.warned(ctx, w)
 		if c.w.h.cfg.Warn != nil {
 			c.w.h.cfg.Warn(ctx, w)
 		}

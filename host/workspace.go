@@ -64,6 +64,8 @@ func (w *Workspace) Create(ctx context.Context, typ string, values sdk.Values) (
 
 // Add is [Workspace.Create] with everything that a credential may have.
 func (w *Workspace) Add(ctx context.Context, n New) (id string, err error) {
+	ctx, end := w.span(ctx, "credential.create", "")
+	defer func() { end(err) }()
 	var t Type
 	defer func() {
 		w.report(ctx, Event{Action: "create", Credential: id, Type: n.Type, Changed: w.changed(id, t.Schema, Patch{Values: n.Values, References: n.References})}, err)
@@ -137,6 +139,8 @@ func (p Patch) apply(s sdk.Schema, values, references map[string]string) (map[st
 // those that are stored are for the old destinations. So must settings of TLS
 // that trust somebody who was not trusted before.
 func (w *Workspace) Update(ctx context.Context, id string, p Patch) (err error) {
+	ctx, end := w.span(ctx, "credential.update", id)
+	defer func() { end(err) }()
 	c, err := w.edit(ctx, id, func(ctx context.Context, c *credential) error {
 		if err := c.rec.unchanged(p.Generation); err != nil {
 			return err
@@ -163,6 +167,8 @@ func (w *Workspace) Update(ctx context.Context, id string, p Patch) (err error) 
 // Delete removes a credential for good: its data key goes with it. It does
 // not tell the service; see [Workspace.Revoke].
 func (w *Workspace) Delete(ctx context.Context, id string) (err error) {
+	ctx, end := w.span(ctx, "credential.delete", id)
+	defer func() { end(err) }()
 	return w.delete(ctx, id, 0)
 }
 
