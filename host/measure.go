@@ -223,3 +223,7 @@ func (t timed) took(ctx context.Context, in metric.Float64Histogram, op string, 
 	}
 	in.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(attribute.String("operation", op), attribute.String("outcome", result)))
 }
+
+// Metrics returns [Config.Metrics], for what is built around a host; nil: nobody
+// counts.
+func (h *Host) Metrics() metric.MeterProvider { return h.cfg.Metrics }

@@ -84,6 +84,7 @@ func (l *log) write() {
 		l.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.e.ctx), writeTime)
 		err := l.put(ctx, some)
+		l.e.measure.wrote(ctx, some, err)
 		cancel()
 		for _, w := range some {
 			w.err = err

@@ -126,7 +126,8 @@ type Events struct {
 	cfg Config
 	log *slog.Logger
 
-	guard *egress.Guard
+	guard   *egress.Guard
+	measure measure
 
 	batches, index *host.Shelf // of the logs
 	hooks, desks   *host.Shelf // of webhooks

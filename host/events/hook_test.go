@@ -231,7 +231,9 @@ func TestGone(t *testing.T) {
 	h := newHouse(t)
 	n := h.open(nil)
 	r := newReceiver(t, h.clock)
-	r.set(func(r *receiver) { r.answer = func(events.Event, int) (int, http.Header) { return http.StatusGone, nil } })
+	r.set(func(r *receiver) {
+		r.answer = func(events.Event, int) (int, http.Header) { return http.StatusGone, nil }
+	})
 	hook := n.hook(t, r)
 	n.publish(t, 0, 3)
 	eventually(t, "it is given up at once", func() bool {

@@ -84,7 +84,7 @@ func open(ctx context.Context, cfg Config, tweak func(*Events)) (*Events, error)
 	}
 	e := &Events{h: cfg.Host, cfg: cfg.withDefaults(), owner: newMark() + newMark(), now: cfg.Host.Now, sleep: sleep, chance: chance}
 	e.agenda.called = make(chan struct{}, 1)
-	e.log = e.cfg.Logger
+	e.log, e.measure = e.cfg.Logger, newMeasure(cfg.Host.Metrics())
 	e.guard = egress.NewWithContext(ctx, e.cfg.Egress)
 	e.batches, e.index = cfg.Host.Shelf(KindBatch), cfg.Host.Shelf(KindLog)
 	e.hooks, e.desks = cfg.Host.Shelf(KindHook), cfg.Host.Shelf(KindDesk)

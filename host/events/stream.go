@@ -69,6 +69,8 @@ func (e *Events) Stream(w http.ResponseWriter, r *http.Request, workspace string
 		return busy
 	}
 	defer e.streams.Add(-1)
+	e.measure.streams.Add(r.Context(), 1)
+	defer e.measure.streams.Add(r.Context(), -1)
 	if after == "" { // before the headers, so that whoever has them misses nothing
 		if after, err = e.Last(r.Context(), workspace); err != nil {
 			return err

@@ -184,7 +184,6 @@ func (w *worker) send(ctx context.Context, one held) (failed bool) {
 	one.Attempts++
 	one.Last, one.Status, one.Error, one.Took = now.UTC(), a.status, a.fault, a.took.Seconds()
 	w.dirty = true
-	w.e.count(ctx, a)
 	if a.fault == "" {
 		w.desk.taken(one)
 		return false
@@ -211,6 +210,7 @@ func (e *Events) wait(one held, a answer, now time.Time) time.Duration {
 // giveUp switches the webhook off, and says so in the log of its workspace.
 func (w *worker) giveUp(ctx context.Context, now time.Time) {
 	w.desk.giveUp(now)
+	w.e.measure.givenUp.Add(ctx, 1)
 	w.e.told(ctx, Event{Type: HookDisabled, Workspace: w.workspace, Data: Data{Webhook: w.id, Name: w.hook.Description}})
 	w.e.log.WarnContext(ctx, "a webhook is given up", "workspace", w.workspace, "webhook", w.id, "reason", w.desk.Reason)
 }
@@ -250,13 +250,16 @@ func (e *Events) attempt(ctx context.Context, s storedHook, ev Event) answer {
 	r.Header.Set("Webhook-Signature", signature(ev.ID, now, body, secrets...))
 	began := time.Now()
 	resp, err := e.guard.RoundTrip(r)
+	a := answer{down: true}
 	if err != nil {
-		return answer{fault: faultOf(err), down: true, took: time.Since(began)}
+		a.fault = faultOf(err)
+	} else {
+		defer resp.Body.Close()
+		io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
+		a = judge(resp)
 	}
-	defer resp.Body.Close()
-	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
-	a := judge(resp)
 	a.took = time.Since(began)
+	e.measure.attempted(ctx, a)
 	return a
 }
 
@@ -312,6 +315,3 @@ func (e *Events) SendTest(ctx context.Context, workspace, id string) (Delivery, 
 	}
 	return Delivery{ID: ev.ID, Type: ev.Type, Attempts: 1, Last: now, Status: a.status, Error: a.fault, Took: a.took.Seconds(), Done: a.fault == ""}, nil
 }
-
-// count counts an attempt.
-func (e *Events) count(ctx context.Context, a answer) {}
