@@ -62,7 +62,7 @@ clean: ## remove what was built (never ./data, the store)
 # What tests need besides Go, a script gets, in each of these folders. Where it
 # cannot be had, the tests that need it skip, and the last line says so; where it
 # can, CREDHOST_NEED_NAME lets none of them skip.
-TOOLS    := FORMS:internal/formtest OAUTH:internal/realoauth POSTGRES:internal/postgres LANGUAGES:examples
+TOOLS    := FORMS:internal/formtest OAUTH:internal/realoauth POSTGRES:internal/postgres LANGUAGES:examples API:internal/apitest
 PACKAGES ?= ./...
 
 .PHONY: test
@@ -121,16 +121,19 @@ cross: need-go ## compile everything for Linux on arm64, for macOS and for Windo
 		GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet ./... || { echo "does not pass for $$p" >&2; exit 1; }; \
 	done
 
-# Fuzzing takes one target of one package at a time.
+# Fuzzing takes one target of one package at a time. The program of a package's
+# tests is built once for all of its targets.
 .PHONY: fuzz
 fuzz: need-go ## run each fuzz target for FUZZTIME (30s, or 10000x for that many inputs)
-	@set -e; for dir in $$(grep -rl --include='*_test.go' --exclude-dir=node_modules '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
-		listed=$$($(GO) test -list '^Fuzz' $$dir) || { echo "$$listed" >&2; exit 1; }; \
-		for target in $$(echo "$$listed" | grep '^Fuzz'); do \
-			echo "fuzz $$dir $$target for $(FUZZTIME)"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$dir; \
-		done; \
-	done
+	@set -e; built=$$(mktemp -d); trap 'rm -rf "$$built"' EXIT; \
+		for dir in $$(grep -rl --include='*_test.go' --exclude-dir=node_modules '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+			$(GO) test -c -fuzz . -o "$$built/fuzz" $$dir; \
+			for target in $$(cd $$dir && "$$built/fuzz" -test.list '^Fuzz' | grep '^Fuzz'); do \
+				echo "fuzz $$dir $$target for $(FUZZTIME)"; \
+				(cd $$dir && "$$built/fuzz" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 10x \
+					-test.fuzzcachedir "$$($(GO) env GOCACHE)/fuzz/credhost/$$dir"); \
+			done; \
+		done
 
 .PHONY: bench
 bench: need-go ## run the benchmarks and print what they reach as ratios

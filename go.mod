@@ -5,6 +5,7 @@ go 1.26.0
 // What npm installs for tests is no package of this module.
 ignore (
 	./examples/node/node_modules
+	./internal/apitest/node/node_modules
 	./internal/formtest/node/node_modules
 	./internal/realoauth/node/node_modules
 )

@@ -29,6 +29,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/wire", "sdk internal/defence internal/wire/pluginv1", "go-plugin hclog grpc protobuf x/net"},
 	{"internal/wire/pluginv1", "", "grpc protobuf"},
 	{"internal/wire/protogen", "", "protocompile protobuf"},
+	{"internal/apitest", "", ""},
 	{"internal/attack", "", ""},
 	{"internal/attack/credhost-plugin-mallory", "sdk sdk/oauth sdk/serve", ""},
 	{"internal/bench", "", ""},
@@ -79,7 +80,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"examples/embed", "sdk host host/sealer host/memstore host/sqlitestore", ""},
 	{"examples/oidc", "sdk sdk/oauth sdk/serve", ""},
 	{"examples/webform", "sdk host host/form host/sealer host/memstore", ""},
-	{"cmd/credhost", "sdk host host/... internal/front internal/standin internal/telemetry", "age cobra pflag systemd otel otelhttp prometheus yaml x/term"},
+	{"cmd/credhost", "sdk host host/... internal/front internal/standin internal/telemetry", "acme age cobra pflag systemd otel otelhttp prometheus yaml x/term"},
 }
 
 // testOthers is what the tests of any package may import of other modules.

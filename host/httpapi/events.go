@@ -63,6 +63,9 @@ func (s *server) registerEvents() {
 		gives: []string{media[0], eventStream}, patience: -1, fails: []string{"conflict"}, summary: "Follow what happens",
 		text: "As server-sent events if Accept asks for text/event-stream: each has the event's ID, its type, and an Event as data. Otherwise the part of the log after an ID. The host's own log is had with a key of the host, and without a workspace."},
 		s.listEvents)
+	answers := s.routes["/v1/events"].methods[http.MethodGet].op.Responses["200"].Content
+	answers[media[0]].Schema = schemaOf[EventList](s.api.OpenAPI().Components.Schemas)
+	answers[eventStream].Schema = &huma.Schema{Type: huma.TypeString, Description: "Each event has its ID as id, its type as event, and an Event as data."}
 }
 
 func (s *server) listEvents(ctx context.Context, in *listEvents) (*huma.StreamResponse, error) {
