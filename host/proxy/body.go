@@ -5,7 +5,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +21,11 @@ type source struct {
 	body io.Reader
 	max  int // bytes to remember
 
+	early bool // the answer has begun before the end; of the handler alone
+
 	done atomic.Bool // nothing is read any more
 	many atomic.Bool // too many bytes have come to remember them
+	all  atomic.Bool // all of it has come
 
 	mu   sync.Mutex // held while reading
 	kept []byte
@@ -73,6 +75,7 @@ func (v *view) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.x.flow.reading(false)
 	s.err = err
+	s.all.Store(err == io.EOF)
 	if s.read += int64(n); s.read <= int64(s.max) {
 		s.kept = append(s.kept, p[:n]...)
 	} else {
@@ -92,19 +95,40 @@ func (v *view) Close() error {
 	return nil
 }
 
-// end keeps everybody from reading the body: a server's must not be read once its
-// handler has returned. Who waits for more of it waits no longer.
-func (s *source) end(rc *http.ResponseController) {
-	if s == nil {
+// duplex lets the answer begin before all of the body has come. A server of
+// HTTP/1.1 cannot use the connection again after that, and must not try: what is
+// left of the body would be the next request.
+func (s *source) duplex() {
+	if s == nil || s.all.Load() || s.x.r.ProtoMajor > 1 {
 		return
 	}
-	s.done.Store(true)
+	s.early = true
+	s.x.rc.EnableFullDuplex()
+	s.x.w.Header().Set("Connection", "close")
+}
+
+// linger is for how long the rest of a body is thrown away after an early answer:
+// a connection that is closed with something to be read is reset, and the caller
+// may lose the answer.
+const linger = 500 * time.Millisecond
+
+// end keeps everybody from reading the body: a server's must not be read once its
+// handler has returned. Who waits for more of it waits no longer.
+func (s *source) end() {
+	if s == nil || s.done.Swap(true) {
+		return
+	}
+	rc := s.x.rc
 	if !s.mu.TryLock() {
 		rc.SetReadDeadline(past)
 		s.mu.Lock()
 	}
 	s.kept = nil
 	s.mu.Unlock()
+	if s.early && !s.all.Load() {
+		rc.SetReadDeadline(time.Now().Add(linger))
+		s.x.r.Body.Close() // here, since the server would begin to read the next request when it meets the end
+	}
 }
 
 // buffers are what bodies are copied through.

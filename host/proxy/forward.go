@@ -48,7 +48,8 @@ type exchange struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{h: h, w: w, r: r, rc: http.NewResponseController(w), source: host.SourceOf(r.Context())}
 	if err := x.serve(); err != nil {
-		if r.Context().Err() != nil {
+		var own *problem
+		if r.Context().Err() != nil && !errors.As(err, &own) { // which a deadline of ours ends, too
 			panic(http.ErrAbortHandler) // nobody is there to be answered
 		}
 		x.refuse(x.asProblem(err))
@@ -125,11 +126,10 @@ func (x *exchange) forward(out *http.Request) error {
 	defer x.h.watch.over(x.flow)
 	out = out.WithContext(ctx)
 	if x.r.ContentLength != 0 && x.r.Body != nil && x.r.Body != http.NoBody {
-		x.rc.EnableFullDuplex() // in HTTP/2, it is so
 		x.body = &source{x: x, body: x.r.Body, max: x.h.cfg.Limits.Repeat}
 		out.GetBody = x.body.view
 		out.Body, _ = x.body.view()
-		defer x.body.end(x.rc)
+		defer x.body.end()
 	}
 	resp, err := x.workspace.Forward(x.credential, out, host.Forwarding{Informed: x.inform})
 	x.informing.Lock()
@@ -147,7 +147,7 @@ func (x *exchange) forward(out *http.Request) error {
 		return x.tunnel(ctx, resp)
 	}
 	defer resp.Body.Close()
-	defer x.body.end(x.rc) // or HTTP/2 would wait for more of the request, which nobody needs
+	defer x.body.end() // or HTTP/2 would wait for more of the request, which nobody needs
 	x.answer(resp)
 	return nil
 }
@@ -210,6 +210,7 @@ func (x *exchange) inform(status int, h http.Header) {
 // ours: half an answer must not pass for the whole.
 func (x *exchange) answer(resp *http.Response) {
 	h := x.w.Header()
+	x.body.duplex()
 	x.answerHeader(h, resp.Header)
 	announced := len(resp.Trailer)
 	for name := range resp.Trailer {

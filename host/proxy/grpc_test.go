@@ -5,7 +5,6 @@ package proxy_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -113,5 +112,4 @@ func TestGRPC(t *testing.T) {
 			fails(with(s.key), "/proxy/"+id+"/https/other.example", "x", codes.FailedPrecondition, "the credential is not for https://other.example")
 		})
 	}
-	_ = net.IP{}
 }

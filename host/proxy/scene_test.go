@@ -7,10 +7,12 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,7 +58,7 @@ func newScene(t testing.TB, s setting) *scene {
 	}
 	t.Cleanup(func() { trail.Close(); store.Close() })
 	s.ground.Store, s.ground.Sealer = store, keys
-	g := ground.New(t, s.ground)
+	g, id := started(t, s.ground)
 	cfg := proxy.Config{Host: g.Host, Access: g.Access, Audit: trail, Logger: ground.Logger(t)}
 	if s.proxy != nil {
 		s.proxy(&cfg)
@@ -66,7 +68,7 @@ func newScene(t testing.TB, s setting) *scene {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	x := &scene{Ground: g, proxy: p, trail: trail, id: g.Create("acme"), key: g.Key(access.Use)}
+	x := &scene{Ground: g, proxy: p, trail: trail, id: id, key: g.Key(access.Use)}
 	x.front = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !proxy.Wants(r) {
 			http.NotFound(w, r)
@@ -76,6 +78,7 @@ func newScene(t testing.TB, s setting) *scene {
 		p.ServeHTTP(w, r.WithContext(host.WithSource(r.Context(), host.Source{Address: "127.0.0.1", Request: "r-1"})))
 	}))
 	proxy.Tune(x.front.Config)
+	x.front.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if s.tls {
 		x.front.EnableHTTP2 = true
 		x.front.StartTLS()
@@ -84,6 +87,24 @@ func newScene(t testing.TB, s setting) *scene {
 	}
 	t.Cleanup(x.front.Close)
 	return x
+}
+
+// starting is held while a program is started: a file that somebody has just
+// written cannot be executed while another process, born meanwhile, has it open.
+var starting sync.Mutex
+
+// started returns ground on which a credential of the echo works already.
+func started(t testing.TB, cfg ground.Config) (*ground.Ground, string) {
+	t.Helper()
+	starting.Lock()
+	defer starting.Unlock()
+	g := ground.New(t, cfg)
+	id := g.Create("acme")
+	r, _ := http.NewRequest("GET", g.Echo.URL, nil)
+	if err := g.Host.Workspace(ground.Workspace).Authenticate(t.Context(), id, r); err != nil {
+		t.Fatal(err)
+	}
+	return g, id
 }
 
 // base is where the echo is found in path mode.

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,10 +103,16 @@ func TestWebSocket(t *testing.T) {
 	id := s.createAt(t, "https://example.com")
 	ws := strings.Replace(s.front.URL, "http:", "ws:", 1)
 	for name, dial := range map[string]func() (*websocket.Conn, *http.Response, error){
-		"path":               func() (*websocket.Conn, *http.Response, error) { return s.dial(t, ws+s.at(s.Echo.URL)+"/ws", nil) },
-		"path, secure":       func() (*websocket.Conn, *http.Response, error) { return s.dial(t, ws+"/proxy/"+id+"/wss/example.com/ws", nil) },
-		"forwarded":          func() (*websocket.Conn, *http.Response, error) { return s.dial(t, s.Echo.URL+"/ws", s.forwarder(s.id, s.key)) },
-		"forwarded, secured": func() (*websocket.Conn, *http.Response, error) { return s.dial(t, "http://example.com/ws", s.forwarder(id, s.key)) },
+		"path": func() (*websocket.Conn, *http.Response, error) { return s.dial(t, ws+s.at(s.Echo.URL)+"/ws", nil) },
+		"path, secure": func() (*websocket.Conn, *http.Response, error) {
+			return s.dial(t, ws+"/proxy/"+id+"/wss/example.com/ws", nil)
+		},
+		"forwarded": func() (*websocket.Conn, *http.Response, error) {
+			return s.dial(t, s.Echo.URL+"/ws", s.forwarder(s.id, s.key))
+		},
+		"forwarded, secured": func() (*websocket.Conn, *http.Response, error) {
+			return s.dial(t, "http://example.com/ws", s.forwarder(id, s.key))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, resp, err := dial()
@@ -334,8 +339,8 @@ func TestWebSocketThroughTheOperatorsProxy(t *testing.T) {
 	defer c.CloseNow()
 	talk(t, c)
 	c.Write(t.Context(), websocket.MessageText, []byte("bye"))
+	eventually(t, "nothing under way", func() bool { return s.proxy.Stats().Active == 0 })
 	if tunnels.Load() == 0 {
 		t.Error("it went another way")
 	}
-	_ = url.URL{}
 }
