@@ -44,6 +44,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/hostile/credhost-plugin-rogue", "sdk internal/wire internal/wire/pluginv1", "go-plugin grpc protobuf x/sys"},
 	{"internal/hostile/secdoc", "internal/hostile", ""},
 	{"internal/openapi", "host/httpapi", ""},
+	{"internal/observed", "", ""},
 	{"internal/postgres", "", ""},
 	{"internal/publish", "sdk host/form", ""},
 	{"internal/realoauth", "", ""},

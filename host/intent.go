@@ -169,6 +169,6 @@ func (c *credential) openIntent(ctx context.Context) (*intent, error) {
 
 // noteBinding is the associated data of what is noted: an intent is one of its
 // record at one generation.
-func (c *credential) noteBinding() []byte {
-	return append(c.stored.binding(), " intent"...)
-}
+func (c *credential) noteBinding() []byte { return c.stored.noteBinding() }
+
+func (r Record) noteBinding() []byte { return append(r.binding(), " intent"...) }

@@ -101,6 +101,7 @@ Start with "credhost demo", or with "credhost types" and "credhost create".`,
 		p.requestCommand(), p.revokeCommand(), p.deleteCommand(),
 		p.typesCommand(), p.schemaCommand(), p.pluginCommand(),
 		p.keysCommand(), p.workspacesCommand(), p.signinCommand(),
+		p.auditCommand(), p.keyCommand(), p.backupCommand(), p.restoreCommand(),
 		p.serveCommand(), p.healthCommand(), p.configCommand(), p.doctorCommand(), p.demoCommand(), p.versionCommand(),
 	)
 	root.AddCommand(topics()...)

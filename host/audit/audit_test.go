@@ -132,6 +132,9 @@ func TestRecord(t *testing.T) {
 			t.Errorf("by %s, List finds %+v", name, got)
 		}
 	}
+	if got := list(t, trail, audit.Query{Since: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), Until: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}); len(got) != 2 {
+		t.Errorf("in all of time, List finds %+v", got)
+	}
 	if got := list(t, trail, audit.Query{Until: now.Add(time.Minute), Before: 2}); len(got) != 1 || got[0].Seq != 1 {
 		t.Errorf("List finds %+v", got)
 	}

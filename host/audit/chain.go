@@ -43,10 +43,10 @@ const (
 // the host's own workspace "".
 const Kind host.Kind = "trail"
 
-const (
-	keyID  = "trail-key"
-	markID = "trail-mark"
-)
+// KeyID is the ID of the record of the trail's key.
+const KeyID = "trail-key"
+
+const markID = "trail-mark"
 
 // storedKey is the sealed part of the key's record.
 type storedKey struct {
@@ -74,10 +74,10 @@ func newKeys(key []byte) (*keys, error) {
 // makes one; of many who do so at once, all use the same.
 func (t *Trail) loadKeys(ctx context.Context, mayMake bool) error {
 	var stored storedKey
-	_, err := t.shelf.Get(ctx, "", keyID, &stored)
+	_, err := t.shelf.Get(ctx, "", KeyID, &stored)
 	if errors.Is(err, host.ErrNotFound) && mayMake {
 		if err = t.makeKey(ctx); err == nil {
-			_, err = t.shelf.Get(ctx, "", keyID, &stored)
+			_, err = t.shelf.Get(ctx, "", KeyID, &stored)
 		}
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func (t *Trail) makeKey(ctx context.Context) error {
 	case err != nil:
 		return err
 	case len(page) > 0: // a new key would make all of it look forged
-		if _, err := t.shelf.Get(ctx, "", keyID, &storedKey{}); !errors.Is(err, host.ErrNotFound) {
+		if _, err := t.shelf.Get(ctx, "", KeyID, &storedKey{}); !errors.Is(err, host.ErrNotFound) {
 			return err // another host was faster, and has written something already
 		}
 		return errors.New("it is gone, and the trail is there: restore the store from a backup")
@@ -105,7 +105,7 @@ func (t *Trail) makeKey(ctx context.Context) error {
 	key := make([]byte, keySize)
 	rand.Read(key)
 	defer clear(key)
-	_, err = t.shelf.Create(ctx, host.Item{ID: keyID}, storedKey{key})
+	_, err = t.shelf.Create(ctx, host.Item{ID: KeyID}, storedKey{key})
 	if errors.Is(err, host.ErrConflict) {
 		return nil // another was faster
 	}

@@ -28,7 +28,25 @@ type Query struct {
 
 func (q Query) stored() host.TrailQuery {
 	return host.TrailQuery{Workspace: q.Workspace, Credential: q.Credential, Actor: string(q.Actor), Action: q.Action,
-		Since: q.Since, Until: q.Until, Before: q.Before, After: q.After, Newest: q.After == 0, Limit: min(q.Limit, 1000)}
+		Since: storable(q.Since), Until: storable(q.Until), Before: q.Before, After: q.After, Newest: q.After == 0, Limit: min(q.Limit, 1000)}
+}
+
+// The years that every store can keep, whatever people ask for.
+var (
+	earliest = time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2260, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func storable(t time.Time) time.Time {
+	switch {
+	case t.IsZero():
+		return t
+	case t.Before(earliest):
+		return earliest
+	case t.After(latest):
+		return latest
+	}
+	return t
 }
 
 // List returns a page of entries. It does not verify them: see [Trail.Verify].

@@ -46,6 +46,7 @@ func (t *Trail) Record(ctx context.Context, e host.Event) error {
 	if e.Time.IsZero() {
 		e.Time = t.now()
 	}
+	e.Time = storable(e.Time)
 	w := &waiting{clean(e), make(chan error, 1)}
 	t.mu.Lock()
 	if t.closed {
