@@ -4,15 +4,18 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/crypto/acme/autocert"
 
 	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/egress"
@@ -32,7 +35,9 @@ type server struct {
 
 	front     *front.Server
 	listening []listening
+	secure    *tls.Config         // nil: TLS is not spoken
 	files     *front.Certificates // nil: there are none
+	obtaining *autocert.Manager   // who obtains certificates; nil: nobody
 	telemetry *telemetry.Telemetry
 	guard     *egress.Guard // the way out to where people sign in
 	inside    inside
@@ -129,14 +134,16 @@ func (p *program) newServer(ctx context.Context) (_ *server, err error) {
 	if err != nil {
 		return nil, &failure{code: codeUsage, text: err.Error(), next: "see credhost help settings"}
 	}
+	if s.secure, s.obtaining, err = s.tls(); err != nil {
+		return nil, err
+	}
 	return s, s.open(ctx)
 }
 
 // start begins to serve, and returns what there is to say of it.
 func (s *server) start(ctx context.Context) (started, error) {
-	if err := s.serveAll(); err != nil {
-		return started{}, err
-	}
+	s.serveAll()
+	debug.FreeOSMemory() // what the start has needed, and serving does not
 	said := started{URL: s.origin}
 	for _, l := range s.listening {
 		said.Listening = append(said.Listening, l.text())
@@ -212,7 +219,7 @@ func operator() access.Caller {
 func signInLink(ctx context.Context, a *access.Access, origin string) (string, error) {
 	person := operator()
 	person.Scopes = []access.Scope{access.Read, access.Write, access.Use, access.Admin}
-	secret, err := a.Link(ctx, person)
+	secret, err := a.Link(access.With(ctx, operator()), person)
 	if err != nil {
 		return "", err
 	}

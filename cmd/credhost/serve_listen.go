@@ -199,23 +199,19 @@ func (s *server) names(of *settings) (names front.Names, withPorts []string) {
 }
 
 // serveAll begins to serve on all listeners.
-func (s *server) serveAll() error {
-	secure, obtaining, err := s.tls()
-	if err != nil {
-		return err
-	}
+func (s *server) serveAll() {
 	rules := func() front.Rules { return *s.inside.rules.Load() }
 	whole := s.front.Receive(rules, s.telemetry.Measure(route, s.inside))
 	alone := s.front.Receive(rules, s.telemetry.Measure(route, s.inside.proxyAlone()))
 	for _, l := range s.listening {
-		handler, config := whole, secure
+		handler, config := whole, s.secure
 		switch l.role {
 		case proxyAlone:
 			handler = alone
 		case redirects:
 			handler = front.Redirect(s.origin)
-			if obtaining != nil {
-				handler = obtaining.HTTPHandler(handler)
+			if s.obtaining != nil {
+				handler = s.obtaining.HTTPHandler(handler)
 			}
 		case measuring:
 			handler = s.measured()
@@ -225,7 +221,6 @@ func (s *server) serveAll() error {
 		}
 		s.front.Serve(l, config, handler)
 	}
-	return nil
 }
 
 // tls returns how TLS is spoken, if it is, and who obtains certificates, if

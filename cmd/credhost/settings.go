@@ -63,6 +63,9 @@ func (s *settings) bind(f *pflag.FlagSet, serving bool) {
 	for _, one := range allSettings {
 		if one.serving == serving && !one.fileOnly {
 			one.define(f, s, one.name, one.flagHelp())
+			if flag := f.Lookup(one.name); !slices.Contains([]string{"bool", "duration", "float64"}, flag.Value.Type()) {
+				flag.DefValue = "" // help says it already
+			}
 		}
 	}
 }

@@ -52,6 +52,10 @@ func (s *settings) takeFile(all *pflag.FlagSet) error {
 
 // takeEntries takes the entries of the file. Its errors begin with a line.
 func (s *settings) takeEntries(all *pflag.FlagSet, entries []entry, named bool) error {
+	var unused settings // for what others have said already: the file must be right as a whole
+	rest := pflag.NewFlagSet("", pflag.ContinueOnError)
+	unused.bind(rest, false)
+	unused.bind(rest, true)
 	for _, e := range entries {
 		one := e.of
 		switch {
@@ -62,18 +66,29 @@ func (s *settings) takeEntries(all *pflag.FlagSet, entries []entry, named bool) 
 				return err
 			}
 		case s.from[one.name] != "":
+			if err := e.set(rest, filepath.Dir(s.config)); err != nil {
+				return err
+			}
 			continue
 		default:
-			for _, v := range e.values {
-				if one.path && !filepath.IsAbs(v) && !strings.Contains(v, "://") {
-					v = filepath.Join(filepath.Dir(s.config), v)
-				}
-				if err := all.Set(one.name, v); err != nil {
-					return fmt.Errorf("%d: %s: %s", e.line, one.name, one.fault(err))
-				}
+			if err := e.set(all, filepath.Dir(s.config)); err != nil {
+				return err
 			}
 		}
 		s.from[one.name] = fmt.Sprintf("%s:%d", filepath.Base(s.config), e.line)
+	}
+	return nil
+}
+
+// set sets the setting of an entry. Paths are relative to dir.
+func (e entry) set(f *pflag.FlagSet, dir string) error {
+	for _, v := range e.values {
+		if e.of.path && !filepath.IsAbs(v) && !strings.Contains(v, "://") {
+			v = filepath.Join(dir, v)
+		}
+		if err := f.Set(e.of.name, v); err != nil {
+			return fmt.Errorf("%d: %s: %s", e.line, e.of.name, e.of.fault(err))
+		}
 	}
 	return nil
 }
