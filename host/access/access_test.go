@@ -5,6 +5,7 @@ package access_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 	"path/filepath"
 	"sync"
@@ -69,12 +70,12 @@ func (p *place) another(change func(*access.Config)) *place {
 	o := *p
 	ctx := context.Background()
 	var err error
-	o.Host, err = host.Open(ctx, host.Config{Plugins: []string{p.t.TempDir()}, Store: p.store, Sealer: p.seal, Now: p.clock.Now, Dumpable: true, Runtime: filepath.Join(p.t.TempDir(), "r")})
+	o.Host, err = host.Open(ctx, host.Config{Plugins: []string{p.t.TempDir()}, Store: p.store, Sealer: p.seal, Now: p.clock.Now, Logger: slog.New(slog.DiscardHandler), Dumpable: true, Runtime: filepath.Join(p.t.TempDir(), "r")})
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { o.Host.Close() })
-	cfg := access.Config{Host: o.Host}
+	cfg := access.Config{Host: o.Host, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)
 	}

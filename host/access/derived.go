@@ -103,11 +103,7 @@ func (a *Access) claim(of Caller, scopes []Scope, limits Limits, life time.Durat
 	if len(c.Limits) > maxDepth {
 		return c, wrong("limits", "this key was derived too often already: derive it of one before it")
 	}
-	end := a.h.Now().Add(life)
-	if !of.Expires.IsZero() && of.Expires.Before(end) {
-		end = of.Expires
-	}
-	c.Expires = end.Unix()
+	c.Expires = earlier(a.h.Now().Add(life), of.Expires).Unix()
 	return c, nil
 }
 
@@ -133,6 +129,7 @@ func (a *Access) derivedCaller(ctx context.Context, text string) (Caller, error)
 		return Caller{}, errEnded
 	}
 	parent.Derived, parent.Expires, parent.narrowed = c.ID, end.UTC(), c.Limits
+	parent.grants = nil // it was derived in one workspace
 	parent.Limits = append(slices.Clip(parent.Limits), c.Limits...)
 	if slices.ContainsFunc(c.Scopes, func(s Scope) bool { return !parent.Has(s) }) {
 		return Caller{}, errEnded // it was of more than that

@@ -82,6 +82,7 @@ func (a *Access) CreateKey(ctx context.Context, n NewKey) (k Key, text string, e
 	if err != nil {
 		return Key{}, "", err
 	}
+	a.changed("", id)
 	return s.view(item), text, nil
 }
 
@@ -294,7 +295,7 @@ func (a *Access) Caller(ctx context.Context, text string) (Caller, error) {
 	}
 	k := a.known.cached(b[:idLength])
 	if k == nil {
-		if err := a.blocked(ctx); err != nil {
+		if err := a.blocked(ctx); err != nil && !a.onRoll(b[:idLength]) {
 			return Caller{}, err
 		}
 		if k, err = a.known.get(ctx, b[:idLength], a.loadKey); err != nil {

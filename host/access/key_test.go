@@ -316,7 +316,9 @@ func TestKeyOfAThief(t *testing.T) {
 }
 
 func BenchmarkCaller(b *testing.B) {
-	p := open(b, nil, func(c *access.Config) { c.Rates = access.Rates{Key: access.Rate{PerSecond: 1e9}, Workspace: access.Rate{PerSecond: 1e9}} })
+	p := open(b, nil, func(c *access.Config) {
+		c.Rates = access.Rates{Key: access.Rate{PerSecond: 1e9}, Workspace: access.Rate{PerSecond: 1e9}}
+	})
 	_, token := p.key(access.NewKey{Workspace: "default", Scopes: access.Scopes, Limits: access.Limits{Methods: []string{"GET", "POST"}, URLs: []string{"https://other.example/*", "https://api.example/v1/*"}}})
 	derived, _, err := p.Derive(b.Context(), p.caller(token), []access.Scope{access.Use}, access.Limits{Methods: []string{"POST"}, URLs: []string{"/v1/a/*"}}, time.Hour)
 	if err != nil {

@@ -248,7 +248,8 @@ func (n narrowed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// grants returns what rules give a person of whom these claims are made.
+// grants returns what rules give a person of whom these claims are made. The
+// session begins in the first: an operator's as an operator.
 func (p *provider) grants(claims map[string]any) []Grant {
 	var all []Grant
 	for _, r := range p.Rules {
@@ -264,6 +265,7 @@ func (p *provider) grants(claims map[string]any) []Grant {
 			return !slices.Contains(all[i].Scopes, s) && !slices.Contains(r.Scopes, s)
 		})
 	}
+	slices.SortStableFunc(all, func(a, b Grant) int { return min(len(a.Workspace), 1) - min(len(b.Workspace), 1) }) // an operator's first
 	return all
 }
 

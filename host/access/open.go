@@ -52,11 +52,14 @@ type Access struct {
 	derived  derivedMemo
 	buckets  sync.Map // what is counted → *bucket, of keys, sessions and workspaces that exist
 	failures strangers
+	roll     roll
 	reread   atomic.Int64 // the second in which the signing keys were last read for one that was not there
+	mu       sync.Mutex   // held while something begins in the background, or stops
 	tending  sync.Mutex   // held while something is done that is done from time to time
 	ended    time.Time    // when what has ended was last looked for
 
 	unwatch func()
+	ctx     context.Context // ends as Close begins
 	stop    context.CancelFunc
 	busy    sync.WaitGroup
 }
@@ -80,15 +83,14 @@ func Open(_ context.Context, cfg Config) (*Access, error) {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	a.failures.seed = maphash.MakeSeed()
+	a.failures.seed, a.roll.seed = maphash.MakeSeed(), maphash.MakeSeed()
 	a.known.sees, a.signedIn.sees, a.exist.sees, a.signing.sees = a.h.Sees, a.h.Sees, a.h.Sees, a.h.Sees
 	if err := a.Reload(cfg); err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	a.stop = stop
+	a.ctx, a.stop = context.WithCancel(context.Background())
 	a.unwatch = a.h.Watch(a.changed)
-	a.busy.Go(func() { a.tendEvery(ctx, 30*time.Second) })
+	a.busy.Go(func() { a.tendEvery(a.ctx, 30*time.Second) })
 	return a, nil
 }
 
@@ -121,7 +123,9 @@ func orElse(d, def time.Duration) time.Duration {
 // shown.
 func (a *Access) Close() error {
 	a.unwatch()
+	a.mu.Lock() // nothing begins any more
 	a.stop()
+	a.mu.Unlock()
 	a.busy.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
 	defer cancel()
@@ -134,6 +138,7 @@ func (a *Access) Close() error {
 func (a *Access) changed(workspace, id string) {
 	switch kind, rest, _ := strings.Cut(id, "-"); {
 	case workspace == "" && id == "":
+		a.roll.forget()
 		a.known.forgetAll()
 		a.signedIn.forgetAll()
 		a.exist.forgetAll()
@@ -141,6 +146,9 @@ func (a *Access) changed(workspace, id string) {
 	case workspace != "":
 	case kind == "k":
 		a.known.forget(rest)
+		if a.roll.read.Load() {
+			a.roll.add(rest)
+		}
 	case kind == "s":
 		a.signedIn.forget(id)
 	case kind == "w":

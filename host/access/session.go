@@ -49,7 +49,7 @@ func (a *Access) Link(ctx context.Context, c Caller) (secret string, err error) 
 	}
 	secret = newSecret()
 	id := hashID("l", secret)
-	s := storedLink{Actor: c.Actor, Grant: Grant{c.Workspace, c.Scopes, c.Limits}, Until: c.ends(),
+	s := storedLink{Actor: c.Actor, Grant: Grant{c.Workspace, c.Scopes, c.Limits}, Until: earlier(c.Expires, From(ctx).ends()),
 		Expires: a.h.Now().Add(linkLife).UTC(), By: From(ctx).Actor}
 	_, err = a.make(ctx, a.links, host.Item{ID: id, Type: typeOf(c.Workspace)}, s, host.Event{Workspace: c.Workspace, Action: "invite",
 		Subject: id, Detail: map[string]string{"for": string(c.Actor), "scopes": scopeList(c.Scopes)}})
@@ -57,6 +57,14 @@ func (a *Access) Link(ctx context.Context, c Caller) (secret string, err error) 
 		return "", err
 	}
 	return token(linkPrefix, secret), nil
+}
+
+// earlier returns the earlier of two ends, of which the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // mayInvite returns the scopes of c, if the caller of ctx may let c in.
@@ -157,9 +165,7 @@ func (a *Access) begin(ctx context.Context, actor host.Actor, grants []Grant, un
 	}
 	now := a.h.Now().UTC()
 	s := storedSession{Actor: actor, Grants: grants, Until: until, Seen: now, Expires: now.Add(a.settings.Load().life), Address: host.SourceOf(ctx).Address}
-	if !until.IsZero() && until.Before(s.Expires) {
-		s.Expires = until
-	}
+	s.Expires = earlier(s.Expires, until)
 	secret := newSecret()
 	id := hashID("s", secret)
 	ctx = host.WithActor(ctx, actor)
