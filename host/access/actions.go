@@ -100,7 +100,7 @@ var Rules = map[Action]Demand{
 	SetWebhooks: {Scopes: []Scope{Admin}, Whole: true},
 	ReadAudit:   {Scopes: []Scope{Admin}, Whole: true},
 
-	ReadKeys:     {Scopes: []Scope{Admin}},
+	ReadKeys:     {Scopes: []Scope{Admin}, Whole: true},
 	CreateKey:    {Scopes: []Scope{Admin}},
 	DeleteKey:    {Scopes: []Scope{Admin}, Whole: true},
 	RotateSigner: {Scopes: []Scope{Admin}, Operator: true, Whole: true},
