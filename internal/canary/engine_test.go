@@ -59,6 +59,7 @@ type engine struct {
 	ws   *host.Workspace
 
 	patience time.Duration // for one use
+	gauge    *gauge
 
 	mu    sync.Mutex
 	shift time.Duration
@@ -80,6 +81,7 @@ func runEngine() int {
 		return 1
 	}
 	e.all()
+	e.note("measure", e.gauge.write(context.Background(), e))
 	fmt.Println("done")
 	io.Copy(io.Discard, os.Stdin)
 	if err := shut(); err != nil {
@@ -142,7 +144,7 @@ func (e *engine) open() (shut func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e.host, err = host.Open(defence.Without(ctx, e.Off...), host.Config{
+	cfg := host.Config{
 		Plugins: []string{e.Plugins}, Lock: filepath.Join(data, "lock"), Cache: filepath.Join(data, "cache"), Dev: true,
 		Store: store, Sealer: sealer.New(keys), Egress: egress.Config{Routes: e.Routes, Logger: logger, Proxy: e.Proxy},
 		CallbackURL: "https://host.example/callback", Logger: logger, Now: e.now,
@@ -150,12 +152,16 @@ func (e *engine) open() (shut func() error, err error) {
 		Resolve: func(context.Context, string, string) (string, error) { return wrongAnswers["reference"], nil },
 		Audit:   func(_ context.Context, ev host.Event) error { e.result("audit", ev); return nil },
 		Warn:    func(_ context.Context, w host.Warning) { e.result("warnings", w) },
-	})
-	if err != nil {
+	}
+	e.gauge = gaugeOf(&cfg)
+	if e.host, err = host.Open(defence.Without(ctx, e.Off...), cfg); err != nil {
+		return nil, err
+	}
+	if err := e.gauge.open(ctx, e.host); err != nil {
 		return nil, err
 	}
 	e.ws = e.host.Workspace("acme")
-	return func() error { return errors.Join(e.host.Close(), store.Close()) }, nil
+	return func() error { return errors.Join(e.gauge.events.Close(), e.host.Close(), store.Close()) }, nil
 }
 
 // result writes down what the host answered, as programs do.
