@@ -113,6 +113,7 @@ const (
 	visitorCookie  = "credhost-visitor"  // who has not, so that nobody else signs them in
 	visitCookie    = "credhost-visit"    // who is at a provider to sign in
 	popupCookie    = "credhost-popup"    // the visit to a provider is in a window of its own
+	spaceCookie    = "credhost-space"    // in which workspace an operator was last
 	languageCookie = "credhost-language" // what was chosen in the place of Accept-Language
 	themeCookie    = "credhost-theme"
 )

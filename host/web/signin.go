@@ -27,7 +27,7 @@ func (v *visit) home() error {
 	if space := v.workspace(); space != "" {
 		return v.to(workspacePath(space, "credentials"), "")
 	}
-	return v.to(workspacePath(firstSpace, "credentials"), "")
+	return v.to(workspacePath(v.lastSpace(), "credentials"), "")
 }
 
 // firstSpace is the workspace that is there from the start.

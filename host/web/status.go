@@ -36,6 +36,9 @@ func (v *visit) stateOf(c host.Credential, s sdk.Schema) state {
 	case host.StatusAgain:
 		return state{Tone: "bad", Word: t("Connect again"), Text: t("The service does not take the approval any more: connect it again."), Detail: reason(), Connect: true}
 	case host.StatusDenied:
+		if c.Tested != nil && c.Tested.Outcome == host.Wrong {
+			return v.tested(*c.Tested, s) // which says more
+		}
 		return state{Tone: "bad", Word: t("Refused"), Text: t("The service does not take it: correct the answers."), Detail: reason(), Edit: true}
 	}
 	if c.Warning != "" {

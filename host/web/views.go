@@ -186,6 +186,9 @@ func (v *visit) shell(title string, data any) shell {
 		s.Plain = true
 		return s
 	}
+	if s.Space == "" && s.Operator {
+		s.Space = v.lastSpace()
+	}
 	here := v.r.URL.Path
 	add := func(pattern, path, glyph, text string) {
 		if v.may(pattern) {

@@ -117,7 +117,20 @@ func (v *visit) enter(name string) error {
 	v.caller = caller
 	v.r = v.r.WithContext(access.With(v.r.Context(), caller))
 	v.ws = v.h.cfg.Host.Workspace(name)
+	if caller.Operator() && v.h.read(v.r, spaceCookie) != name {
+		http.SetCookie(v.w, v.h.cookie(spaceCookie, name, http.SameSiteStrictMode))
+	}
 	return nil
+}
+
+// lastSpace is the workspace that an operator was in last, whose pages are still a
+// step away while the host's own are shown.
+func (v *visit) lastSpace() string {
+	name := v.h.read(v.r, spaceCookie)
+	if name == "" || v.h.cfg.Access.Exists(v.ctx(), name) != nil {
+		return firstSpace
+	}
+	return name
 }
 
 // meant reports whether a form is one of this session's own.

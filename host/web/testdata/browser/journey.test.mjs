@@ -113,7 +113,7 @@ describe('journeys', { concurrency: 3 }, () => {
     const id = p.page.url().split('/').at(-1);
     // Again, in the same window, as without script; and the person says no.
     await p.page.evaluate(() => delete document.querySelector('form[data-popup]').dataset.popup);
-    await p.page.click('form:has(> button .glyph) button');
+    await p.page.click('main form[action$=connect] button');
     await p.page.waitForSelector('button[value=deny]');
     await p.page.click('button[value=deny]');
     await says(p, 'Not connected', 'main');
@@ -208,7 +208,7 @@ describe('journeys', { concurrency: 3 }, () => {
     await p.send('main a.button');
     assert.ok(!(await p.page.content()).includes(token));
     await p.page.click('text=Delete');
-    await says(p, 'ends with it', '#ask');
+    await says(p, 'end with it', '#ask');
     await p.send('#ask button.danger');
   });
 });

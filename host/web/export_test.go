@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import "github.com/credhost/credhost/host/access"
+
+// A RouteView is what a test may know of a route.
+type RouteView struct {
+	Pattern string
+	Action  access.Action
+	Open    bool
+}
+
+// Routes returns all routes.
+func (h *Handler) Routes() []RouteView {
+	var all []RouteView
+	for _, one := range h.routes {
+		all = append(all, RouteView{one.pattern, one.action, one.open})
+	}
+	return all
+}
+
+// TokenOf and OwnPath are for tests.
+var (
+	TokenOf = tokenOf
+	OwnPath = ownPath
+)
