@@ -269,7 +269,9 @@ func TestSuggest(t *testing.T) {
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	events := make(chan host.Event, 100)
-	h := open(t, func(cfg *host.Config) { cfg.Audit = func(_ context.Context, e host.Event) error { events <- e; return nil } })
+	h := open(t, func(cfg *host.Config) {
+		cfg.Audit = func(_ context.Context, e host.Event) error { events <- e; return nil }
+	})
 	ctx := host.WithActor(t.Context(), "anna")
 	id, err := h.Create(ctx, "placed", testplugin.Answers("placed"))
 	if err != nil {
