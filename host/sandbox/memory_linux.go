@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -73,6 +74,7 @@ func OpenMemory(dir string) (*Memory, error) {
 // the script, and hands it over: its root, and a second mount of it, read-only.
 func memoryScript(k kernel, dir string) *script {
 	s := newScript()
+	s.do("", "close what somebody forgot", unix.SYS_CLOSE_RANGE, freeFD, math.MaxUint32, 0)
 	flags := uintptr(unix.CLONE_NEWNS)
 	if !k.privileged {
 		flags |= unix.CLONE_NEWUSER

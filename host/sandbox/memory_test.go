@@ -22,6 +22,11 @@ func TestMemoryIsFrozen(t *testing.T) {
 	if Probe(dir).Level != Full {
 		t.Fatal("there is no full cell here, and without it no memory")
 	}
+	forgotten, err := unix.Open(dir, unix.O_RDONLY, 0) // a descriptor that a child would have, as those of some embedders do
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(forgotten)
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	m, err := OpenMemory(dir)
 	if err != nil {
