@@ -22,11 +22,6 @@ func TestMemoryIsFrozen(t *testing.T) {
 	if Probe(dir).Level != Full {
 		t.Fatal("there is no full cell here, and without it no memory")
 	}
-	forgotten, err := unix.Open(dir, unix.O_RDONLY, 0) // a descriptor that a child would have, as those of some embedders do
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(forgotten)
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	m, err := OpenMemory(dir)
 	if err != nil {
@@ -77,6 +72,23 @@ func TestMemoryIsFrozen(t *testing.T) {
 	}
 	if err := errors.Join(m.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A process with descriptors that its children inherit, as the workers of a
+// fuzz test have them, gets no other memory.
+func TestMemoryOfAnHeir(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestMemoryIsFrozen$")
+	for range 5 {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 
