@@ -183,7 +183,7 @@ func TestTwoHosts(t *testing.T) {
 		if err := one.DeleteKey(t.Context(), "default", k.ID); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := one.SignOutEverywhere(t.Context(), "user:anna"); err != nil || n != 1 {
+		if n, err := one.SignOutEverywhere(t.Context(), anna); err != nil || n != 1 {
 			t.Fatal(n, err)
 		}
 		for name, ask := range asks {

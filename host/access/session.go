@@ -73,8 +73,8 @@ func (a *Access) mayInvite(ctx context.Context, c Caller) ([]Scope, error) {
 	if err := maker.May(InvitePeople); err != nil {
 		return nil, err
 	}
-	if c.Actor == "" || strings.HasPrefix(string(c.Actor), "key:") {
-		return nil, wrong("actor", "say who signs in: user: and a name")
+	if err := checkPerson(maker, c.Actor); err != nil {
+		return nil, err
 	}
 	if err := a.gives(ctx, maker, c.Workspace); err != nil {
 		return nil, err
@@ -91,6 +91,20 @@ func (a *Access) mayInvite(ctx context.Context, c Caller) ([]Scope, error) {
 		}
 	}
 	return maker.lends(c.Scopes)
+}
+
+// checkPerson returns nil if somebody can be let in by this name. Those with a
+// slash are of people whom a provider vouches for, and those without user: of
+// programs, and of whoever runs the host: nobody is to be taken for them.
+func checkPerson(maker Caller, actor host.Actor) error {
+	name, person := strings.CutPrefix(string(actor), "user:")
+	if !person && maker.Operator() && !strings.HasPrefix(name, "key:") {
+		person = true
+	}
+	if !person || name == "" || strings.ContainsRune(name, '/') || checkName(name) != nil {
+		return wrong("name", "say who signs in, by a name in one line, without a slash")
+	}
+	return nil
 }
 
 // SignIn ends a link's secret, and returns a session's. The error has the code
@@ -350,9 +364,10 @@ func (a *Access) EndSession(ctx context.Context, workspace, id string) error {
 	return err
 }
 
-// SignOutEverywhere ends all sessions of somebody, and returns how many: on every
-// host within two seconds.
-func (a *Access) SignOutEverywhere(ctx context.Context, actor host.Actor) (n int, err error) {
+// SignOutEverywhere ends all sessions of a person in the workspaces that the
+// caller may enter, and returns how many: on every host within two seconds. One of
+// the same name in another workspace may be somebody else.
+func (a *Access) SignOutEverywhere(ctx context.Context, c Caller) (n int, err error) {
 	after := ""
 	for {
 		items, err := a.sessions.List(ctx, host.Query{After: after})
@@ -362,7 +377,8 @@ func (a *Access) SignOutEverywhere(ctx context.Context, actor host.Actor) (n int
 		for _, item := range items {
 			after = item.ID
 			var s storedSession
-			if a.sessions.Open(ctx, item, &s) != nil || s.Actor != actor {
+			shared := func(g Grant) bool { return slices.Contains(c.Workspaces(), g.Workspace) }
+			if a.sessions.Open(ctx, item, &s) != nil || s.Actor != c.Actor || !slices.ContainsFunc(s.Grants, shared) {
 				continue
 			}
 			err := a.endSession(ctx, item.ID)

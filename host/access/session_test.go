@@ -101,7 +101,10 @@ func TestInvitations(t *testing.T) {
 		"by who may not":        {access.Caller{Actor: "key:k-2", Workspace: "default", Scopes: []access.Scope{access.Read}}, bob("default", nil, access.Read), sdk.Forbidden},
 		"by nobody":             {access.Caller{}, bob("default", nil, access.Read), sdk.Forbidden},
 		"nobody":                {admin, access.Caller{Workspace: "default", Scopes: []access.Scope{access.Read}}, sdk.Invalid},
-		"a key":                 {admin, access.Caller{Actor: "key:k-9", Workspace: "default", Scopes: []access.Scope{access.Read}}, sdk.Invalid},
+		"a key":                 {operator, access.Caller{Actor: "key:k-9", Workspace: "default", Scopes: []access.Scope{access.Read}}, sdk.Invalid},
+		"a provider's person":   {operator, access.Caller{Actor: "user:corp/ada@acme.example", Workspace: "default", Scopes: []access.Scope{access.Read}}, sdk.Invalid},
+		"who runs the host":     {admin, access.Caller{Actor: "os:root", Workspace: "default", Scopes: []access.Scope{access.Read}}, sdk.Invalid},
+		"two lines":             {admin, access.Caller{Actor: "user:a\nb", Workspace: "default", Scopes: []access.Scope{access.Read}}, sdk.Invalid},
 	} {
 		link, err := p.Link(p.as(test.maker), test.who)
 		if !errors.Is(err, test.want) || (link == "") != (test.want != nil) {
@@ -250,4 +253,27 @@ func TestKeysOfAPerson(t *testing.T) {
 	}
 	p.clock.Advance(24 * time.Hour)
 	p.caller(token)
+}
+
+// Of two people of one name in two workspaces, each signs out as themselves.
+func TestSignOutEverywhere(t *testing.T) {
+	onStores(t, func(t *testing.T, p *place) {
+		if _, err := p.CreateWorkspace(p.as(operator), "acme"); err != nil {
+			t.Fatal(err)
+		}
+		theirs := anna
+		theirs.Workspace = "acme"
+		mine, other, ben := p.begin(anna), p.begin(anna), anna
+		ben.Actor = "user:ben"
+		bens, another := p.begin(ben), p.begin(theirs)
+		n, err := p.SignOutEverywhere(t.Context(), must(p.Session(t.Context(), mine)))
+		if err != nil || n != 2 {
+			t.Errorf("%d sessions have ended, %v", n, err)
+		}
+		for session, ended := range map[string]bool{mine: true, other: true, bens: false, another: false} {
+			if _, err := p.Session(t.Context(), session); (err != nil) != ended {
+				t.Errorf("%v, want it ended: %v", err, ended)
+			}
+		}
+	})
 }

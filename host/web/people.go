@@ -114,7 +114,7 @@ func (v *visit) endSession() error {
 
 // signOutAll ends all sessions of the person, this one among them.
 func (v *visit) signOutAll() error {
-	if _, err := v.h.cfg.Access.SignOutEverywhere(v.ctx(), v.caller.Actor); err != nil {
+	if _, err := v.h.cfg.Access.SignOutEverywhere(v.ctx(), v.caller); err != nil {
 		return err
 	}
 	v.h.drop(v.w, sessionCookie)
