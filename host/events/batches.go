@@ -23,6 +23,7 @@ type log struct {
 	known   bool          // the end was found
 	stale   bool          // there may be more
 	doubted bool          // and what is known may be wrong
+	unsure  bool          // the newest batch was changed or removed
 	tail    uint64        // the number of the newest batch; 0: there is none
 	end     uint64        // the number of the next one
 	recent  []*batch      // the newest ones, without a gap
@@ -168,6 +169,7 @@ func (l *log) stir(n uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known && n > 0 && n < l.end {
+		l.unsure = l.unsure || n == l.tail
 		return // it is known, or was removed
 	}
 	l.stale, l.doubted = true, l.doubted || n == 0
@@ -201,17 +203,21 @@ func (l *log) look(ctx context.Context) error {
 	l.looking.Lock()
 	defer l.looking.Unlock()
 	l.mu.Lock()
-	known, stale, doubted := l.known, l.stale, l.doubted
-	l.stale, l.doubted, l.used = false, false, l.e.now()
+	known, stale, doubted, unsure := l.known, l.stale, l.doubted, l.unsure
+	l.stale, l.doubted, l.unsure, l.used = false, false, false, l.e.now()
 	l.mu.Unlock()
-	if known && !stale {
-		return nil
-	}
 	var err error
-	if known && !doubted {
-		err = l.catchUp(ctx)
-	} else {
+	if known && !doubted && unsure {
+		doubted, err = l.gone(ctx)
+	}
+	switch {
+	case err != nil:
+	case !known || doubted:
 		err = l.orient(ctx)
+	case stale:
+		err = l.catchUp(ctx)
+	default:
+		return nil
 	}
 	if err != nil {
 		l.mu.Lock()
@@ -219,6 +225,16 @@ func (l *log) look(ctx context.Context) error {
 		l.mu.Unlock()
 	}
 	return err
+}
+
+// gone reports whether the newest batch is gone. None is removed while it is the
+// newest, unless all are.
+func (l *log) gone(ctx context.Context) (bool, error) {
+	l.mu.Lock()
+	tail := l.tail
+	l.mu.Unlock()
+	b, err := l.fetch(ctx, tail)
+	return b == nil, err
 }
 
 // catchUp reads the batches that came after the newest that is known.

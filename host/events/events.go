@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/egress"
 )
 
@@ -100,6 +101,9 @@ type Config struct {
 	Host *host.Host
 	Feed *Feed // what [Listen] returned; nil: only what Publish is given
 
+	// Access has the keys of which is told before they end; nil: of none is.
+	Access *access.Access
+
 	// Keep is how long events are kept; zero: 24 hours. MaxKept bounds how many
 	// of a workspace are; zero: 10,000. Both are counted roughly, in favour of
 	// keeping.
@@ -131,6 +135,7 @@ type Events struct {
 
 	batches, index *host.Shelf // of the logs
 	hooks, desks   *host.Shelf // of webhooks
+	told           *host.Shelf // of what people were told once
 
 	logs    sync.Map // workspace → *log
 	streams atomic.Int64

@@ -15,5 +15,8 @@ func OpenWith(ctx context.Context, cfg Config) (*Events, error) {
 // Wake has the agenda look at a workspace's webhooks: after a clock was turned.
 func (e *Events) Wake(workspace string) { e.wake(workspace, true) }
 
+// LookAtKeys tells of keys that are about to end.
+func (e *Events) LookAtKeys(ctx context.Context) error { return e.lookAtKeys(ctx) }
+
 // Prune removes what is too old.
 func (e *Events) Prune(ctx context.Context) error { return e.sweepAll(ctx) }

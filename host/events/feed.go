@@ -108,12 +108,12 @@ func (f *Feed) publish(ctx context.Context, ev Event) {
 	}
 	f.mu.Unlock()
 	if e != nil {
-		e.told(ctx, ev)
+		e.announce(ctx, ev)
 	}
 }
 
-// told publishes what the host has told.
-func (e *Events) told(ctx context.Context, ev Event) {
+// announce publishes what the host has told.
+func (e *Events) announce(ctx context.Context, ev Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime/2) // it has happened, whoever waits
 	defer cancel()
 	if _, err := e.Publish(ctx, ev); err != nil {
@@ -131,6 +131,6 @@ func (f *Feed) to(e *Events) {
 	f.sink, f.kept = e, nil
 	f.mu.Unlock()
 	for _, ev := range kept {
-		e.told(e.ctx, ev)
+		e.announce(e.ctx, ev)
 	}
 }

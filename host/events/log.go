@@ -88,6 +88,7 @@ func open(ctx context.Context, cfg Config, tweak func(*Events)) (*Events, error)
 	e.guard = egress.NewWithContext(ctx, e.cfg.Egress)
 	e.batches, e.index = cfg.Host.Shelf(KindBatch), cfg.Host.Shelf(KindLog)
 	e.hooks, e.desks = cfg.Host.Shelf(KindHook), cfg.Host.Shelf(KindDesk)
+	e.told = cfg.Host.Shelf(KindTold)
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	e.stopWatch = cfg.Host.Watch(e.changed)
 	if tweak != nil {

@@ -185,6 +185,30 @@ func TestWorkspacesAreApart(t *testing.T) {
 	}
 }
 
+// TestPurgedElsewhere is about a workspace that is deleted and made again: hosts
+// that knew it count from the beginning, as those do that did not.
+func TestPurgedElsewhere(t *testing.T) {
+	h := newHouse(t)
+	a, b := h.open(nil), h.open(nil)
+	a.publish(t, 0, 5)
+	b.all(t, "")
+	if err := b.Purge(t.Context(), workspace); err != nil {
+		t.Fatal(err)
+	}
+	want := b.publish(t, 5, 2)
+	eventually(t, "the other host has learnt of it", func() bool {
+		some, err := a.Since(t.Context(), workspace, "", 0)
+		return err == nil && len(some) == 2
+	})
+	want = append(want, a.publish(t, 7, 2)...)
+	for _, n := range []*node{a, b, h.open(nil)} {
+		eventually(t, "all see one log", func() bool { return len(n.all(t, "")) == 4 })
+		if diff := cmp.Diff(ids(want), ids(n.all(t, ""))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 // TestPutBack is about a store that was put back to an earlier state: numbers
 // are given again, and whoever has seen them learns that.
 func TestPutBack(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 	"github.com/credhost/credhost/host"
 )
 
-// sweepEvery is how often events are looked for that are too old.
+// sweepEvery is how often events are looked for that are too old, and keys that
+// are about to end.
 const sweepEvery = time.Hour
 
 // sweep removes what is too old, from time to time. Any number of hosts may.
@@ -19,6 +20,9 @@ func (e *Events) sweep() {
 	for e.sleep(e.ctx, sweepEvery+e.chance(sweepEvery/4)) == nil {
 		if err := e.sweepAll(e.ctx); err != nil && e.ctx.Err() == nil {
 			e.log.WarnContext(e.ctx, "old events were not removed", "err", err)
+		}
+		if err := e.lookAtKeys(e.ctx); err != nil && e.ctx.Err() == nil {
+			e.log.WarnContext(e.ctx, "keys that are about to end were not looked for", "err", err)
 		}
 	}
 }
@@ -91,7 +95,7 @@ func (e *Events) prune(ctx context.Context, workspace string) error {
 // Purge removes a workspace's events and webhooks: for when the workspace is
 // deleted.
 func (e *Events) Purge(ctx context.Context, workspace string) error {
-	for _, shelf := range []*host.Shelf{e.hooks, e.desks, e.batches} {
+	for _, shelf := range []*host.Shelf{e.hooks, e.desks, e.batches, e.told} {
 		for {
 			items, err := shelf.List(ctx, host.Query{Workspace: workspace})
 			if err != nil {

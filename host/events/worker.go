@@ -211,7 +211,7 @@ func (e *Events) wait(one held, a answer, now time.Time) time.Duration {
 func (w *worker) giveUp(ctx context.Context, now time.Time) {
 	w.desk.giveUp(now)
 	w.e.measure.givenUp.Add(ctx, 1)
-	w.e.told(ctx, Event{Type: HookDisabled, Workspace: w.workspace, Data: Data{Webhook: w.id, Name: w.hook.Description}})
+	w.e.announce(ctx, Event{Type: HookDisabled, Workspace: w.workspace, Data: Data{Webhook: w.id, Name: w.hook.Description}})
 	w.e.log.WarnContext(ctx, "a webhook is given up", "workspace", w.workspace, "webhook", w.id, "reason", w.desk.Reason)
 }
 
