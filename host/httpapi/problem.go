@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -126,8 +127,9 @@ func (s *server) asFailure(ctx context.Context, err error) *failure {
 		return notFound()
 	case errors.Is(err, host.ErrConflict):
 		return fail("conflict", "somebody else has changed it at the same time: look at it again, and repeat what you want")
-	case errors.As(err, &many) && len(many) > 0:
-		one = many[0]
+	case errors.As(err, &many) && len(many) > 1:
+		one = many[0].Because(nil)
+		one.Field, one.Message = "", strconv.Itoa(len(many))+" answers are wrong: see errors"
 	case errors.As(err, &one):
 	case errors.Is(err, context.DeadlineExceeded):
 		return fail("unavailable", "it took too long: try again").with("Retry-After", "5")
@@ -136,6 +138,10 @@ func (s *server) asFailure(ctx context.Context, err error) *failure {
 			s.log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", requestID(ctx)), slog.String("err", err.Error()))
 		}
 		return fail("internal", "something went wrong on our side: try again later, or give the request's ID to who runs this host")
+	}
+	if one.Field != "" && !safeName.MatchString(one.Field) {
+		one = one.Because(nil)
+		one.Field = ""
 	}
 	return s.ofSDK(ctx, one, faultsOf(err, nil))
 }
@@ -172,7 +178,7 @@ func faultsOf(err error, f *form.Form) []Fault {
 	}
 	var faults []Fault
 	for i, said := range translated(err, many, f) {
-		if many[i].Field == "" && many[i].Reason == "" {
+		if many[i].Field == "" && (many[i].Reason == "" || len(many) == 1) {
 			continue // the detail says it all
 		}
 		faults = append(faults, said)
@@ -180,19 +186,23 @@ func faultsOf(err error, f *form.Form) []Fault {
 	return faults
 }
 
+// translated returns the faults of errors, in a form's language if there is one.
+// A field that nobody has may be anything, a secret in the wrong place, say: its
+// name is not repeated.
 func translated(err error, many sdk.Errors, f *form.Form) []Fault {
 	faults := make([]Fault, len(many))
 	for i, e := range many {
-		faults[i] = Fault{Field: e.Field, Reason: e.Reason, Detail: e.Message}
-		if e.Reason == "" {
-			faults[i].Reason = e.Code.Error()
+		faults[i] = Fault{Field: e.Field, Reason: cmp.Or(e.Reason, e.Code.Error()), Detail: e.Message}
+	}
+	if f != nil {
+		for i, said := range f.Faults(err) {
+			faults[i].Detail = said.Message
 		}
 	}
-	if f == nil {
-		return faults
-	}
-	for i, said := range f.Faults(err) {
-		faults[i].Detail = said.Message
+	for i, e := range many {
+		if e.Field != "" && !safeName.MatchString(e.Field) {
+			faults[i].Field, faults[i].Detail = "", "there is no such field"
+		}
 	}
 	return faults
 }

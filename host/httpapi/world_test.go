@@ -160,4 +160,8 @@ func (w *world) acme(name string) string {
 	return `{"type":"acme","name":"` + name + `","answers":{"baseUrl":"` + w.Echo.URL + `","apiKey":"` + ground.EchoKey + `"}}`
 }
 
+func published() []byte { return httpapi.Document() }
+
+type httpapiConfig = httpapi.Config
+
 var all = []access.Scope{access.Read, access.Write, access.Use, access.Admin, access.Release}
