@@ -81,6 +81,22 @@ func (h *Host) Record(ctx context.Context, e Event) error {
 	return unrecorded(h.cfg.Audit(ctx, e.From(ctx)))
 }
 
+// Recorded does what is dangerous around a host, such as to trust a program: if
+// it can be put on record that it is begun. Then it records how it went. Of e,
+// Outcome is filled in.
+func (h *Host) Recorded(ctx context.Context, e Event, do func() error) error {
+	e.Outcome = Begun
+	if err := h.Record(ctx, e); err != nil {
+		return err
+	}
+	err := do()
+	e.Outcome, e.Time = outcome(err), time.Time{}
+	if unknown := h.Record(ctx, e); err == nil {
+		err = unknown
+	}
+	return err
+}
+
 // From returns e with the actor and the source of ctx, where it names none.
 func (e Event) From(ctx context.Context) Event {
 	if actor, _ := ctx.Value(actorKey{}).(Actor); e.Actor == "" {

@@ -38,8 +38,14 @@ type WholeStore interface {
 	Restore(ctx context.Context, replace bool, fill func(ctx context.Context, into Filling) error) error
 }
 
-// A Filling takes what a store is restored from.
+// A Filling takes what a store is restored from. An error of its methods is to
+// be returned by whoever fills; then nothing is restored.
 type Filling interface {
+	// Record takes a record. It reports [ErrConflict], at the latest at the end,
+	// for one whose workspace and ID another has.
 	Record(ctx context.Context, r Record) error
+
+	// Entry takes an entry, whose number is one more than that of the entry
+	// before it.
 	Entry(ctx context.Context, e TrailEntry) error
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"filippo.io/age"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -63,26 +64,7 @@ file has lost them all. Without either flag a person is asked.`,
 			if withKey, err = p.askForKey(ctx, withKey, withoutKey); err != nil {
 				return err
 			}
-			v, err := p.openVault(ctx)
-			if err != nil {
-				return err
-			}
-			defer v.close()
-			done := backedUp{File: args[0], WithKey: withKey}
-			err = v.record(ctx, "backup", args[0], func() (detail map[string]string, err error) {
-				files, err := p.backupFiles(withKey)
-				if err != nil {
-					return nil, err
-				}
-				err = writeWhole(p.out, args[0], func(out io.Writer) error {
-					src := backup.Source{Store: v.store, Trail: v.trail, Files: files, Program: "credhost " + programVersion()}
-					if done.Summary, err = backup.Write(ctx, out, src, recipients...); err != nil {
-						return err
-					}
-					return p.sameKey(files)
-				})
-				return map[string]string{"withKey": fmt.Sprint(withKey), "sha256": done.SHA256}, err
-			})
+			done, err := p.backup(ctx, args[0], withKey, recipients)
 			if own := (*failure)(nil); err != nil && !errors.As(err, &own) {
 				err = setup(err, "")
 			}
@@ -99,6 +81,30 @@ file has lost them all. Without either flag a person is asked.`,
 	f.BoolVar(&withKey, "with-key", false, "put the key file into it")
 	f.BoolVar(&withoutKey, "without-key", false, "leave the key file out of it, and ask nothing")
 	return c
+}
+
+// backup makes a backup.
+func (p *program) backup(ctx context.Context, file string, withKey bool, to []age.Recipient) (backedUp, error) {
+	done := backedUp{File: file, WithKey: withKey}
+	v, err := p.openVault(ctx)
+	if err != nil {
+		return done, err
+	}
+	defer v.close()
+	return done, v.record(ctx, "backup", file, func() (map[string]string, error) {
+		files, err := p.backupFiles(withKey)
+		if err != nil {
+			return nil, err
+		}
+		err = writeWhole(p.out, file, func(out io.Writer) error {
+			src := backup.Source{Store: v.store, Trail: v.trail, Files: files, Program: "credhost " + programVersion()}
+			if done.Summary, err = backup.Write(ctx, out, src, to...); err != nil {
+				return err
+			}
+			return p.sameKey(files)
+		})
+		return map[string]string{"withKey": fmt.Sprint(withKey), "sha256": done.SHA256}, err
+	})
 }
 
 // askForKey decides whether the key file goes into the backup.

@@ -99,6 +99,24 @@ func (v *vault) record(ctx context.Context, action, subject string, do func() (m
 	return err
 }
 
+// recorded is record for what needs no store: where there is none yet, there is
+// no trail either.
+func (p *program) recorded(ctx context.Context, action, subject string, do func() error) error {
+	there, err := p.stored(ctx)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return do()
+	}
+	v, err := p.openVault(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	return v.record(ctx, action, subject, func() (map[string]string, error) { return nil, do() })
+}
+
 // A keyView is what "key list --json" prints of a key.
 type keyView struct {
 	ID      string `json:"id"`

@@ -177,7 +177,7 @@ func (p *program) trust(ctx context.Context, r *registry.Registry, name string, 
 	}
 	err = os.MkdirAll(p.data, 0o700) // the registry would make it for everybody to list
 	if err == nil {
-		err = r.Trust(ctx, offer)
+		err = p.recorded(ctx, "trust", name, func() error { return r.Trust(ctx, offer) })
 	}
 	if err != nil {
 		return setup(err, "")
@@ -209,7 +209,8 @@ func (p *program) pluginDistrustCommand() *cobra.Command {
 				return err
 			}
 			defer o.Close()
-			if err := o.host.Registry().Distrust(args[0]); err != nil {
+			err = p.recorded(c.Context(), "distrust", args[0], func() error { return o.host.Registry().Distrust(args[0]) })
+			if err != nil {
 				return setup(err, "credhost plugin list shows what is trusted")
 			}
 			done := map[string]any{"name": args[0], "trusted": false}

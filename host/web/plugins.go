@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/registry"
 	"github.com/credhost/credhost/sdk"
 )
@@ -177,7 +178,8 @@ func (v *visit) trust() error {
 	if offer.Digest != v.posted("_digest") || offer.Key != v.posted("_key") {
 		return v.showPlugin(http.StatusConflict, v.words.t("The program has changed while you were looking at it. Look at it again."))
 	}
-	if err := v.h.cfg.Host.Registry().Trust(v.ctx(), offer); err != nil {
+	trust := host.Event{Action: "trust", Subject: p.Name}
+	if err := v.h.cfg.Host.Recorded(v.ctx(), trust, func() error { return v.h.cfg.Host.Registry().Trust(v.ctx(), offer) }); err != nil {
 		return v.showPlugin(http.StatusUnprocessableEntity, err.Error())
 	}
 	return v.to("/plugins/"+p.Name, "trusted")
@@ -208,7 +210,8 @@ func (v *visit) distrust() error {
 	if err != nil {
 		return err
 	}
-	if err := v.h.cfg.Host.Registry().Distrust(p.Name); err != nil {
+	distrust := host.Event{Action: "distrust", Subject: p.Name}
+	if err := v.h.cfg.Host.Recorded(v.ctx(), distrust, func() error { return v.h.cfg.Host.Registry().Distrust(p.Name) }); err != nil {
 		return err
 	}
 	return v.to("/plugins/"+p.Name, "removed")
