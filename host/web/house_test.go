@@ -35,6 +35,8 @@ type house struct {
 	*ground.Ground
 	URL   string
 	Flows *connectflow.Flows
+	pages *web.Handler
+	trail *audit.Trail
 	t     testing.TB
 }
 
@@ -84,7 +86,7 @@ func open(t testing.TB, types ...string) *house {
 	srv.Config.ReadHeaderTimeout = time.Minute
 	srv.Start()
 	t.Cleanup(srv.Close)
-	return &house{g, srv.URL, flows, t}
+	return &house{g, srv.URL, flows, pages, trail, t}
 }
 
 // link returns an address that signs somebody in.
