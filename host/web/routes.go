@@ -28,7 +28,18 @@ const within = "/w/{workspace}/"
 // mount makes the routes known. This is all that there is.
 func (h *Handler) mount() {
 	h.mux = http.NewServeMux()
-	h.routes = []*route{
+	h.routes = slices.Concat(ofTheHost(), ofCredentials(), ofWorkspaces())
+	for _, one := range h.routes {
+		h.mux.HandleFunc(one.pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, one) })
+	}
+	h.mux.HandleFunc("GET /assets/{file}", h.asset)
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, lost) })
+}
+
+// ofTheHost are the routes that belong to no workspace: to come in, and what is
+// for the host's own people.
+func ofTheHost() []*route {
+	return []*route{
 		{pattern: "GET /{$}", do: (*visit).home},
 		{pattern: "GET /signin", open: true, do: (*visit).signInPage},
 		{pattern: "POST /signin", open: true, do: (*visit).signIn},
@@ -39,7 +50,25 @@ func (h *Handler) mount() {
 		{pattern: "POST /signout/everywhere", do: (*visit).signOutAll},
 		{pattern: "GET /about", do: (*visit).about},
 		{pattern: "GET /icons/{type}", do: (*visit).icon},
+		{pattern: "GET /workspaces", action: access.ReadWorkspaces, do: (*visit).spaces},
+		{pattern: "POST /workspaces", action: access.SetWorkspaces, do: (*visit).createSpace},
+		{pattern: "GET /workspaces/{name}/delete", action: access.SetWorkspaces, do: (*visit).askDeleteSpace},
+		{pattern: "POST /workspaces/{name}/delete", action: access.SetWorkspaces, do: (*visit).deleteSpace},
+		{pattern: "GET /plugins", action: access.SetPlugins, do: (*visit).plugins},
+		{pattern: "GET /plugins/{name}", action: access.SetPlugins, do: (*visit).plugin},
+		{pattern: "POST /plugins/{name}/trust", action: access.SetPlugins, do: (*visit).trust},
+		{pattern: "GET /plugins/{name}/distrust", action: access.SetPlugins, do: (*visit).askDistrust},
+		{pattern: "POST /plugins/{name}/distrust", action: access.SetPlugins, do: (*visit).distrust},
+		{pattern: "POST /plugins/{name}/reset", action: access.SetPlugins, do: (*visit).resetPlugin},
+		{pattern: "GET /connect/start/{workspace}/{visit}/{secret}", open: true, do: (*visit).start},
+		{pattern: "GET /connect/callback/{workspace}/{type}", open: true, do: (*visit).callback},
+		{pattern: "GET /connect/device/{flow}", action: access.ConnectCredential, do: (*visit).device},
+	}
+}
 
+// ofCredentials are the routes of credentials, and of the types that they are of.
+func ofCredentials() []*route {
+	return []*route{
 		{pattern: "GET " + within + "credentials", action: access.ReadCredentials, do: (*visit).credentials},
 		{pattern: "GET " + within + "credentials/{id}", action: access.ReadCredentials, do: (*visit).credential},
 		{pattern: "GET " + within + "credentials/{id}/edit", action: access.UpdateCredential, do: (*visit).edit},
@@ -53,11 +82,15 @@ func (h *Handler) mount() {
 		{pattern: "POST " + within + "credentials/{id}/forget", action: access.RevokeCredential, do: (*visit).forget},
 		{pattern: "GET " + within + "credentials/{id}/delete", action: access.DeleteCredential, do: (*visit).askDelete},
 		{pattern: "POST " + within + "credentials/{id}/delete", action: access.DeleteCredential, do: (*visit).delete},
-
 		{pattern: "GET " + within + "types", action: access.ReadTypes, do: (*visit).types},
 		{pattern: "GET " + within + "types/{type}", action: access.CreateCredential, do: (*visit).fresh},
 		{pattern: "POST " + within + "types/{type}", action: access.CreateCredential, do: (*visit).create},
+	}
+}
 
+// ofWorkspaces are the routes of all else that is in a workspace.
+func ofWorkspaces() []*route {
+	return []*route{
 		{pattern: "GET " + within + "applications", action: access.ReadApplications, do: (*visit).applications},
 		{pattern: "GET " + within + "new-application/{type}", action: access.SetApplications, do: (*visit).freshApplication},
 		{pattern: "POST " + within + "new-application/{type}", action: access.SetApplications, do: (*visit).createApplication},
@@ -65,20 +98,16 @@ func (h *Handler) mount() {
 		{pattern: "POST " + within + "applications/{id}", action: access.SetApplications, do: (*visit).saveApplication},
 		{pattern: "GET " + within + "applications/{id}/delete", action: access.SetApplications, do: (*visit).askDeleteApplication},
 		{pattern: "POST " + within + "applications/{id}/delete", action: access.SetApplications, do: (*visit).deleteApplication},
-
 		{pattern: "GET " + within + "keys", action: access.ReadKeys, do: (*visit).keys},
 		{pattern: "GET " + within + "keys/new", action: access.CreateKey, do: (*visit).freshKey},
 		{pattern: "POST " + within + "keys/new", action: access.CreateKey, do: (*visit).createKey},
 		{pattern: "GET " + within + "keys/{id}/delete", action: access.DeleteKey, do: (*visit).askDeleteKey},
 		{pattern: "POST " + within + "keys/{id}/delete", action: access.DeleteKey, do: (*visit).deleteKey},
-
 		{pattern: "GET " + within + "short-key", action: access.DeriveKey, do: (*visit).freshDerived},
 		{pattern: "POST " + within + "short-key", action: access.DeriveKey, do: (*visit).derive},
-
 		{pattern: "GET " + within + "people", action: access.ReadSessions, do: (*visit).people},
 		{pattern: "POST " + within + "people", action: access.InvitePeople, do: (*visit).invite},
 		{pattern: "POST " + within + "people/{session}/end", action: access.EndSessions, do: (*visit).endSession},
-
 		{pattern: "GET " + within + "webhooks", action: access.SetWebhooks, do: (*visit).hooks},
 		{pattern: "GET " + within + "new-webhook", action: access.SetWebhooks, do: (*visit).freshHook},
 		{pattern: "POST " + within + "new-webhook", action: access.SetWebhooks, do: (*visit).createHook},
@@ -87,30 +116,8 @@ func (h *Handler) mount() {
 		{pattern: "POST " + within + "webhooks/{hook}/switch", action: access.SetWebhooks, do: (*visit).switchHook},
 		{pattern: "GET " + within + "webhooks/{hook}/delete", action: access.SetWebhooks, do: (*visit).askDeleteHook},
 		{pattern: "POST " + within + "webhooks/{hook}/delete", action: access.SetWebhooks, do: (*visit).deleteHook},
-
 		{pattern: "GET " + within + "audit", action: access.ReadAudit, do: (*visit).audit},
-
-		{pattern: "GET /workspaces", action: access.ReadWorkspaces, do: (*visit).spaces},
-		{pattern: "POST /workspaces", action: access.SetWorkspaces, do: (*visit).createSpace},
-		{pattern: "GET /workspaces/{name}/delete", action: access.SetWorkspaces, do: (*visit).askDeleteSpace},
-		{pattern: "POST /workspaces/{name}/delete", action: access.SetWorkspaces, do: (*visit).deleteSpace},
-
-		{pattern: "GET /plugins", action: access.SetPlugins, do: (*visit).plugins},
-		{pattern: "GET /plugins/{name}", action: access.SetPlugins, do: (*visit).plugin},
-		{pattern: "POST /plugins/{name}/trust", action: access.SetPlugins, do: (*visit).trust},
-		{pattern: "GET /plugins/{name}/distrust", action: access.SetPlugins, do: (*visit).askDistrust},
-		{pattern: "POST /plugins/{name}/distrust", action: access.SetPlugins, do: (*visit).distrust},
-		{pattern: "POST /plugins/{name}/reset", action: access.SetPlugins, do: (*visit).resetPlugin},
-
-		{pattern: "GET /connect/start/{workspace}/{visit}/{secret}", open: true, do: (*visit).start},
-		{pattern: "GET /connect/callback/{workspace}/{type}", open: true, do: (*visit).callback},
-		{pattern: "GET /connect/device/{flow}", action: access.ConnectCredential, do: (*visit).device},
 	}
-	for _, one := range h.routes {
-		h.mux.HandleFunc(one.pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, one) })
-	}
-	h.mux.HandleFunc("GET /assets/{file}", h.asset)
-	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, lost) })
 }
 
 // lost is for what is nowhere.
