@@ -141,3 +141,12 @@ func noLeaks(t *testing.T) {
 	ignore := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, ignore) })
 }
+
+// config is that of a host without plugins.
+func config() host.Config {
+	ring, err := sealer.NewKeyring()
+	if err != nil {
+		panic(err)
+	}
+	return host.Config{Store: memstore.New(), Sealer: sealer.New(ring), Dumpable: true, Logger: slog.New(slog.DiscardHandler)}
+}
