@@ -82,7 +82,6 @@ func (a *Access) CreateKey(ctx context.Context, n NewKey) (k Key, text string, e
 	if err != nil {
 		return Key{}, "", err
 	}
-	a.changed("", id)
 	return s.view(item), text, nil
 }
 
@@ -98,6 +97,7 @@ func (a *Access) make(ctx context.Context, shelf *host.Shelf, item host.Item, v 
 		ctx = context.WithoutCancel(ctx)
 		return item, errors.Join(err, orGone(shelf.Delete(ctx, "", item.ID)))
 	}
+	a.changed("", item.ID)
 	return item, nil
 }
 
@@ -295,7 +295,7 @@ func (a *Access) Caller(ctx context.Context, text string) (Caller, error) {
 	}
 	k := a.known.cached(b[:idLength])
 	if k == nil {
-		if err := a.blocked(ctx); err != nil && !a.onRoll(b[:idLength]) {
+		if err := a.blocked(ctx); err != nil && !a.onRoll("k-"+b[:idLength]) {
 			return Caller{}, err
 		}
 		if k, err = a.known.get(ctx, b[:idLength], a.loadKey); err != nil {

@@ -350,3 +350,40 @@ func BenchmarkCaller(b *testing.B) {
 		})
 	}
 }
+
+// A slow store is one whose next Get waits, having read, until it is let go.
+type slow struct {
+	*memstore.Store
+	armed       atomic.Bool
+	read, going chan struct{}
+}
+
+func (s *slow) Get(ctx context.Context, workspace, id string) (host.Record, error) {
+	r, err := s.Store.Get(ctx, workspace, id)
+	if s.armed.CompareAndSwap(true, false) {
+		close(s.read)
+		<-s.going
+	}
+	return r, err
+}
+
+// What was read before it changed is not kept after.
+func TestReadWhileDeleted(t *testing.T) {
+	t.Parallel()
+	store := &slow{Store: memstore.New(), read: make(chan struct{}), going: make(chan struct{})}
+	p := open(t, store, nil)
+	k, token := p.key(access.NewKey{Workspace: "default", Scopes: access.Scopes})
+	store.armed.Store(true)
+	asked := make(chan error)
+	go func() { _, err := p.Caller(context.Background(), token); asked <- err }()
+	<-store.read
+	if err := p.DeleteKey(t.Context(), "default", k.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Caller(t.Context(), token) // who asks now is not told what was read before
+	refused(t, err, sdk.Denied, "")
+	close(store.going)
+	<-asked
+	_, err = p.Caller(t.Context(), token)
+	refused(t, err, sdk.Denied, "")
+}

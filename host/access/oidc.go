@@ -42,6 +42,12 @@ type Provider struct {
 	Rules []Rule
 }
 
+// String returns the provider's ID, and no secret.
+func (p Provider) String() string { return "provider " + p.ID }
+
+// GoString is String.
+func (p Provider) GoString() string { return p.String() }
+
 // A Rule gives people something in a workspace, if a claim about them says so. All
 // rules that match count.
 type Rule struct {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"math/big"
 	"net/http"
@@ -114,7 +115,7 @@ func (f *forger) visit(t *testing.T, p *place, change func(c jwt.MapClaims)) (ac
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
 	f := newForger(t)
-	p := open(t, nil, f.config(anybody))
+	p := open(t, nil, func(c *access.Config) { f.config(anybody)(c); c.Rates.Failures.PerSecond = -1 })
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -274,6 +275,10 @@ func TestProviderConfigurations(t *testing.T) {
 		if err := load(bad); err == nil {
 			t.Errorf("%s: it was taken", what)
 		}
+	}
+	good.ClientSecret = "EXAMPLE-secret"
+	if text := fmt.Sprintf("%v %+v %#v %s", good, []access.Provider{good}, good, &good); strings.Contains(text, "EXAMPLE") {
+		t.Errorf("it prints as %s", text)
 	}
 	if err := load(good, good); err == nil {
 		t.Error("two with one ID were taken")

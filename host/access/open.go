@@ -146,11 +146,12 @@ func (a *Access) changed(workspace, id string) {
 	case workspace != "":
 	case kind == "k":
 		a.known.forget(rest)
-		if a.roll.read.Load() {
-			a.roll.add(rest)
-		}
+		a.roll.add(id)
 	case kind == "s":
 		a.signedIn.forget(id)
+		a.roll.add(id)
+	case kind == "l":
+		a.roll.add(id)
 	case kind == "w":
 		a.exist.forget(rest)
 	case id == ringID:
@@ -201,7 +202,7 @@ func (a *Access) blocked(ctx context.Context) error {
 // failed counts that the source of ctx has shown something that is nothing, and
 // returns what to tell it. An error that says nothing of it is passed on.
 func (a *Access) failed(ctx context.Context, err error) error {
-	if !errors.Is(err, errUnknown) && !errors.Is(err, errMistyped) {
+	if !errors.Is(err, errUnknown) && !errors.Is(err, errMistyped) && !errors.Is(err, errVisit) {
 		return err
 	}
 	wait := a.failures.failed(a.settings.Load().failures, host.SourceOf(ctx).Address, a.h.Now().UnixNano())

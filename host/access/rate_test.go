@@ -166,6 +166,13 @@ func TestGuessing(t *testing.T) {
 		if c, err := p.Caller(ctx, fresh); err != nil || c.Key != other.ID {
 			t.Errorf("%s: a new key beside them: %v", name, err)
 		}
+		in, _, err := p.SignIn(ctx, p.link(anna))
+		if err != nil {
+			t.Errorf("%s: a person who signs in beside them: %v", name, err)
+		}
+		if _, err := p.Session(ctx, in); err != nil {
+			t.Errorf("%s: a new session beside them: %v", name, err)
+		}
 	}
 	if _, err := p.Caller(host.WithSource(t.Context(), host.Source{Address: "192.0.2.200"}), guess()); !errors.Is(err, sdk.Denied) {
 		t.Errorf("another address: %v", err)

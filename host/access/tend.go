@@ -27,6 +27,7 @@ func (a *Access) tend(ctx context.Context) {
 		return
 	}
 	a.ended = now
+	a.roll.forget()
 	err := errors.Join(
 		a.dropEnded(ctx, a.links, now.Add(-linkLife), nil),
 		a.dropEnded(ctx, a.spent, now.Add(-visitLife), nil),

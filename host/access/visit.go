@@ -93,6 +93,10 @@ func (a *Access) provider(id string) *provider {
 // provider knows them and no rule lets them in, and [sdk.Unavailable] if the
 // provider cannot be asked. A visit is finished once, over all hosts.
 func (a *Access) FinishVisit(ctx context.Context, redirect string, query url.Values, cookie string) (session string, c Caller, back string, err error) {
+	if err := a.blocked(ctx); err != nil { // anybody can have the provider asked
+		return "", Caller{}, "", err
+	}
+	defer func() { err = a.failed(ctx, err) }()
 	v, err := a.visitOf(ctx, redirect, query, cookie)
 	if err != nil {
 		return "", Caller{}, "", err
