@@ -24,6 +24,7 @@ type fixture struct {
 	data     string // a data folder in which all of them are trusted
 	lock     []byte // a lock file that trusts the founding plugins alone
 	sockets  string // a folder with a short path
+	program  string // credhost itself, as it is shipped
 }
 
 // buildPlugins builds the plugins into a folder, and trusts them.
@@ -33,7 +34,7 @@ func buildPlugins(dir string) (f fixture, err error) {
 		return f, err
 	}
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator),
-		"../../plugins/halopsa", "../../plugins/hellocloud", "../../plugins/faxplus", "./testdata/kinds")
+		"../../plugins/halopsa", "../../plugins/hellocloud", "../../plugins/faxplus", "./testdata/kinds", ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return f, fmt.Errorf("building the plugins: %w\n%s", err, out)
@@ -42,6 +43,7 @@ func buildPlugins(dir string) (f fixture, err error) {
 	if runtime.GOOS == "windows" {
 		exe = ".exe"
 	}
+	f.program = filepath.Join(dir, "credhost"+exe)
 	for name, folder := range map[string]string{"halopsa": f.founding, "hellocloud": f.founding, "faxplus": f.founding, "kinds": f.others} {
 		err := errors.Join(os.MkdirAll(folder, 0o755),
 			os.Rename(filepath.Join(dir, name+exe), filepath.Join(folder, "credhost-plugin-"+name+exe)))
