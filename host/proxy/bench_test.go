@@ -61,8 +61,10 @@ func BenchmarkProxy(b *testing.B) {
 // unlimited is ground whose callers may ask as often as they like.
 func unlimited() ground.Config {
 	return ground.Config{
-		Access: func(c *access.Config) { c.Rates = access.Rates{Key: access.Rate{PerSecond: -1}, Workspace: access.Rate{PerSecond: -1}} },
-		Host:   func(c *host.Config) { c.Logger = slog.New(slog.DiscardHandler) },
+		Access: func(c *access.Config) {
+			c.Rates = access.Rates{Key: access.Rate{PerSecond: -1}, Workspace: access.Rate{PerSecond: -1}}
+		},
+		Host: func(c *host.Config) { c.Logger = slog.New(slog.DiscardHandler) },
 	}
 }
 
