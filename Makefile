@@ -62,7 +62,7 @@ clean: ## remove what was built (never ./data, the store)
 # What tests need besides Go, a script gets, in each of these folders. Where it
 # cannot be had, the tests that need it skip, and the last line says so; where it
 # can, CREDHOST_NEED_NAME lets none of them skip.
-TOOLS    := FORMS:internal/formtest OAUTH:internal/realoauth POSTGRES:internal/postgres LANGUAGES:examples API:internal/apitest
+TOOLS    := FORMS:internal/formtest OAUTH:internal/realoauth POSTGRES:internal/postgres LANGUAGES:examples PROXY:host/proxy API:internal/apitest
 PACKAGES ?= ./...
 
 .PHONY: test
@@ -90,6 +90,18 @@ CRASHES ?= 10000
 .PHONY: crashes
 crashes: need-go ## have plugins crash CRASHES (10000) times, and count what is left
 	CREDHOST_CRASHES=$(CRASHES) $(GO) test -run '^TestCrashesLeakNothing$$' -timeout 0 -v ./host/registry
+
+SOAK ?= 10m
+
+.PHONY: soak
+soak: need-go ## load the proxy for SOAK (10m) with all that goes wrong, and see what it holds
+	CREDHOST_SOAK=$(SOAK) $(GO) test -run '^TestSoak$$' -timeout 0 -v ./host/proxy
+
+HUGE ?= 10737418240
+
+.PHONY: huge
+huge: need-go ## send HUGE bytes (10 GiB) through the proxy each way, and see what it holds
+	CREDHOST_HUGE=$(HUGE) $(GO) test -run '^TestLargeBodiesAreNotKept$$' -timeout 0 -v ./host/proxy
 
 # The packages whose own goroutines share what they have. The others drive a
 # browser, a form library or whole programs: the detector would wait with them.

@@ -40,7 +40,7 @@ func main() {
 // that they do not measure each other.
 func measure(benchtime string) ([]byte, error) {
 	args := []string{"test", "-p", "1", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", benchtime,
-		"./host", "./host/egress", "./host/form", "./host/registry", "./host/sealer", "./sdk/serve"}
+		"./host", "./host/egress", "./host/form", "./host/proxy", "./host/registry", "./host/sealer", "./sdk/serve"}
 	cmd := exec.Command("go", args...)
 	cmd.Stderr = os.Stderr
 	return cmd.Output()

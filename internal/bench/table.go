@@ -13,10 +13,12 @@ type metric struct{ pkg, name, unit string }
 // format prints a value of the metric with its unit.
 func (m metric) format(v float64) string {
 	switch m.unit {
-	case "ns/op", "ns/call", "bare-ns/call", "p99-ns":
+	case "ns/op", "ns/call", "bare-ns/call", "p99-ns", "bare-p99-ns":
 		return time.Duration(v).Round(roundTo(v)).String()
 	case "allocs/op":
 		return fmt.Sprintf("%.0f allocations", v)
+	case "req/s", "bare-req/s":
+		return fmt.Sprintf("%.0f/s", v)
 	case "ms", "more-ms", "bare-ms":
 		return fmt.Sprintf("%.2fms", v)
 	}
@@ -46,6 +48,7 @@ const (
 	host     = "github.com/credhost/credhost/host"
 	egress   = host + "/egress"
 	form     = host + "/form"
+	proxy    = host + "/proxy"
 	registry = host + "/registry"
 	sealer   = host + "/sealer"
 	serve    = "github.com/credhost/credhost/sdk/serve"
@@ -63,7 +66,25 @@ func plus(more float64) func(float64, float64) bool {
 	return func(mine, base float64) bool { return mine <= base+more }
 }
 
-var table = []row{
+func atLeast(ratio float64) func(float64, float64) bool {
+	return func(mine, base float64) bool { return mine >= ratio*base }
+}
+
+// proxied are the rows of the proxy, for so many connections and such answers.
+func proxied() (rows []row) {
+	for _, conns := range []string{"1", "64", "1000"} {
+		for _, size := range []string{"small", "64k"} {
+			name := "Proxy/" + size + "-" + conns
+			title := map[string]string{"small": "100 bytes", "64k": "64 KiB"}[size] + " through the proxy, " + conns + " connections"
+			rows = append(rows,
+				row{title, metric{proxy, name, "req/s"}, metric{proxy, name, "bare-req/s"}, "a bare httputil.ReverseProxy", "at least 0.9", atLeast(0.9)},
+				row{"the slowest 1% of these", metric{proxy, name, "p99-ns"}, metric{proxy, name, "bare-p99-ns"}, "the bare one's", "at most 1.3", within(1.3)})
+		}
+	}
+	return rows
+}
+
+var table = append([]row{
 	{"authenticate a request, grant cached", metric{host, "Authenticate/cached", "ns/op"}, metric{host, "Authenticate/by-hand", "ns/op"},
 		"setting the header by hand", "under 300ns", below(300)},
 	{"the same, allocations", metric{host, "Authenticate/cached", "allocs/op"}, metric{host, "Authenticate/by-hand", "allocs/op"},
@@ -91,4 +112,4 @@ var table = []row{
 		"their schemas alone, by encoding/json", "under 100ms", below(100e6)},
 	{"seal a record of 300 bytes", metric{sealer, "Seal/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
 	{"open it", metric{sealer, "Open/file", "ns/op"}, metric{}, "(a data key each)", "under 5µs", below(5000)},
-}
+}, proxied()...)
