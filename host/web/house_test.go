@@ -43,6 +43,12 @@ type house struct {
 // open opens the page of a host with plugins of these types.
 func open(t testing.TB, types ...string) *house {
 	t.Helper()
+	return openWith(t, func(*host.Config) {}, types...)
+}
+
+// openWith is open of a host that is changed before.
+func openWith(t testing.TB, change func(*host.Config), types ...string) *house {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:"+cmp.Or(os.Getenv("CREDHOST_WEB_PORT"), "0"))
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +69,7 @@ func open(t testing.TB, types ...string) *house {
 	var feed *events.Feed
 	g := ground.New(t, ground.Config{Types: types, Store: store, Sealer: seals, Host: func(c *host.Config) {
 		c.CallbackURL, c.Audit, c.Fingerprint = origin+"/connect/callback", trail.Record, trail.Fingerprint
+		change(c)
 		feed = events.Listen(c)
 	}})
 	g.Fax.Set(func(b *standin.FaxPlusBehaviour) { b.Ask = true })
