@@ -10,8 +10,8 @@ import (
 )
 
 // TraceLogs returns a handler that adds to each record which trace, span and
-// request it belongs to, if the context says so: "trace_id" and "span_id", as
-// OpenTelemetry spells them, and "request", as of [Source]. They stand at the
+// request it belongs to, if the context says so and the record does not: "trace"
+// and "span" in hexadecimal, and "request" as of [Source]. They stand at the
 // top, whatever groups a logger has. Wrap the handler of [Config.Logger] in it.
 func TraceLogs(h slog.Handler) slog.Handler { return traceLogs{top: h, h: h} }
 
@@ -30,11 +30,13 @@ func (l traceLogs) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements [slog.Handler].
 func (l traceLogs) Handle(ctx context.Context, r slog.Record) error {
+	has := map[string]bool{}
+	r.Attrs(func(a slog.Attr) bool { has[a.Key] = true; return true })
 	var own []slog.Attr
-	if at := trace.SpanContextFromContext(ctx); at.IsValid() {
-		own = append(own, slog.String("trace_id", at.TraceID().String()), slog.String("span_id", at.SpanID().String()))
+	if at := trace.SpanContextFromContext(ctx); at.IsValid() && !has["trace"] {
+		own = append(own, slog.String("trace", at.TraceID().String()), slog.String("span", at.SpanID().String()))
 	}
-	if from := SourceOf(ctx); from.Request != "" {
+	if from := SourceOf(ctx); from.Request != "" && !has["request"] {
 		own = append(own, slog.String("request", from.Request))
 	}
 	if own == nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/acme/autocert"
 
+	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/web"
@@ -118,7 +119,7 @@ func (p *program) newServer(ctx context.Context) (_ *server, err error) {
 		p.logLevel = levels["info"]
 	}
 	s.from.Set(p.logLevel.threshold())
-	s.log = slog.New(contextual{newLogger(p.err, p.logFormat, s.from).Handler()})
+	s.log = slog.New(host.TraceLogs(newLogger(p.err, p.logFormat, s.from).Handler()))
 	s.now.Store(&p.settings)
 	s.front = front.New(s.log)
 	if err := s.listen(ctx); err != nil {

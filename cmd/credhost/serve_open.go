@@ -5,14 +5,11 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
@@ -60,7 +57,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if in.access, err = access.Open(ctx, s.accessConfig(&p.settings)); err != nil {
 		return setup(err, "")
 	}
-	if in.events, err = events.Open(ctx, events.Config{Host: h, Feed: feed, Egress: p.egress(), Logger: s.log}); err != nil {
+	if in.events, err = events.Open(ctx, events.Config{Host: h, Feed: feed, Access: in.access, Egress: p.egress(), Logger: s.log}); err != nil {
 		return setup(err, "")
 	}
 	if in.flows, err = connectflow.Open(connectflow.Config{Host: h, StartURL: s.origin + "/connect/start"}); err != nil {
@@ -191,27 +188,3 @@ func route(r *http.Request) string {
 	}
 	return "/"
 }
-
-// A contextual is a log whose lines say to which request and trace they belong.
-type contextual struct{ slog.Handler }
-
-// Handle implements [slog.Handler].
-func (c contextual) Handle(ctx context.Context, r slog.Record) error {
-	has := map[string]bool{}
-	r.Attrs(func(a slog.Attr) bool { has[a.Key] = true; return true })
-	if id := host.SourceOf(ctx).Request; id != "" && !has["request"] {
-		r.AddAttrs(slog.String("request", id))
-	}
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() && !has["trace"] {
-		r.AddAttrs(slog.String("trace", span.TraceID().String()), slog.String("span", span.SpanID().String()))
-	}
-	return c.Handler.Handle(ctx, r)
-}
-
-// WithAttrs implements [slog.Handler].
-func (c contextual) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return contextual{c.Handler.WithAttrs(attrs)}
-}
-
-// WithGroup implements [slog.Handler].
-func (c contextual) WithGroup(name string) slog.Handler { return contextual{c.Handler.WithGroup(name)} }

@@ -192,7 +192,7 @@ func TestOneTrace(t *testing.T) {
 		var l map[string]any
 		json.Unmarshal([]byte(line), &l)
 		if l["msg"] == "grant obtained" {
-			logged = l["trace_id"] == grant.SpanContext.TraceID().String() && l["span_id"] != nil && l["request"] == "req-7"
+			logged = l["trace"] == grant.SpanContext.TraceID().String() && l["span"] != nil && l["request"] == "req-7"
 		}
 	}
 	if !logged {
