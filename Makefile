@@ -62,7 +62,7 @@ clean: ## remove what was built (never ./data, the store)
 # What tests need besides Go, a script gets, in each of these folders. Where it
 # cannot be had, the tests that need it skip, and the last line says so; where it
 # can, CREDHOST_NEED_NAME lets none of them skip.
-TOOLS    := FORMS:internal/formtest OAUTH:internal/realoauth POSTGRES:internal/postgres LANGUAGES:examples PROXY:host/proxy API:internal/apitest
+TOOLS    := FORMS:internal/formtest OAUTH:internal/realoauth POSTGRES:internal/postgres LANGUAGES:examples PROXY:host/proxy API:internal/apitest ACME:internal/front
 PACKAGES ?= ./...
 
 .PHONY: test
@@ -120,6 +120,7 @@ lint: need-go ## check formatting and go.mod, then go vet and staticcheck
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(GO) -C internal/testidp vet ./...
+	$(GO) -C internal/testacme vet ./...
 	$(GO) tool staticcheck ./...
 
 # Vetting compiles everything, tests too. It is done once for each system and each
