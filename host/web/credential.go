@@ -17,6 +17,7 @@ import (
 type credentialView struct {
 	ID, Title   string
 	Kind        kind
+	Lang        string // of the type's own texts, if it is another than the page's
 	Account     string
 	Was         string
 	State       state
@@ -83,6 +84,7 @@ func (v *visit) describe(c host.Credential) credentialView {
 	if c.Tested != nil {
 		view.Verdict = v.tested(*c.Tested, s)
 	}
+	view.Lang = v.otherLanguage(c.Type)
 	for name, text := range c.Facts {
 		view.Facts = append(view.Facts, answer{name, text})
 	}

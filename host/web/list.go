@@ -134,6 +134,20 @@ func (v *visit) schema(name string) sdk.Schema {
 	return s
 }
 
+// otherLanguage returns the language that a type's texts are in, if it is another
+// than the page's (WCAG 2.2, success criterion 3.1.2): the type may not be
+// translated into that.
+func (v *visit) otherLanguage(name string) string {
+	t, err := v.h.cfg.Host.Type(name)
+	if err != nil {
+		return ""
+	}
+	if tag := form.New(form.Config{Schema: t.Schema, Languages: v.words.tag}).Language(); tag != v.words.tag {
+		return tag
+	}
+	return ""
+}
+
 // withQuery adds to the query of a path.
 func withQuery(path string, pairs ...string) string {
 	q := url.Values{}

@@ -79,6 +79,7 @@ func (v *views) parse(w *words) (map[string]*template.Template, error) {
 		"asset": func(name string) string { return v.assets[name].address },
 		"glyph": glyph,
 		"when":  func(now, at time.Time) template.HTML { return w.when(now, at) },
+		"timed": w.timed,
 		"day":   func(at time.Time) string { return at.UTC().Format("2006-01-02") },
 		"query": url.QueryEscape,
 		"pair":  func(a, b any) [2]any { return [2]any{a, b} },
@@ -176,7 +177,7 @@ func (v *visit) write(status int, name string, s shell) {
 
 // shell returns what goes around a page.
 func (v *visit) shell(title string, data any) shell {
-	s := shell{Title: title, Lang: v.words.tag, Theme: v.theme, Path: v.r.URL.Path, Token: tokenOf(v.session), Actor: string(v.caller.Actor),
+	s := shell{Title: title, Lang: v.words.tag, Theme: v.theme, Path: v.r.URL.Path, Token: tokenOf(v.session), Actor: strings.TrimPrefix(string(v.caller.Actor), "user:"),
 		Operator: v.caller.Operator(), Space: v.workspace(), Home: "/", Now: v.h.cfg.Host.Now(), Tongues: languages, Data: data,
 		Done: v.done(v.r.URL.Query().Get("done"))}
 	if v.route.posts() {

@@ -119,6 +119,12 @@ func (w *words) when(now, at time.Time) template.HTML {
 		at.UTC().Format(time.RFC3339), exact, template.HTMLEscapeString(w.distance(now, at))))
 }
 
+// timed translates a text that has a time in the place of its percent sign.
+func (w *words) timed(english string, now, at time.Time) template.HTML {
+	before, after, _ := strings.Cut(w.t(english), "%")
+	return template.HTML(template.HTMLEscapeString(before)) + w.when(now, at) + template.HTML(template.HTMLEscapeString(after)) //nolint:gosec // escaped
+}
+
 // distance says how far a time is away.
 func (w *words) distance(now, at time.Time) string {
 	d := now.Sub(at)

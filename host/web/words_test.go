@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-var inTemplates = regexp.MustCompile(`[{(]t ("(?:[^"\\]|\\.)*")`)
+var inTemplates = regexp.MustCompile(`(?:[{(]t|timed) ("(?:[^"\\]|\\.)*")`)
 
 // said returns all that the page says, by its English, and where.
 func said(t *testing.T) map[string]string {
