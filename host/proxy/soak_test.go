@@ -74,7 +74,7 @@ func TestSoak(t *testing.T) {
 		},
 		proxy: func(c *proxy.Config) {
 			c.Logger = slog.New(slog.DiscardHandler)
-			c.Limits = proxy.Limits{Active: 200, BodyIdle: 200 * time.Millisecond, Idle: time.Second, Recheck: 100 * time.Millisecond}
+			c.Limits = proxy.Limits{Active: 200, BodyIdle: 2 * time.Second, Idle: 4 * time.Second, Recheck: 100 * time.Millisecond} // a busy machine stands still for a second
 		},
 	})
 	s.Echo.Handler = http.HandlerFunc(moody)
