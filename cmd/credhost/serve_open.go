@@ -81,7 +81,7 @@ func (s *server) openHandlers() (err error) {
 		return nil
 	}
 	_, hosts := s.names(s.now.Load())
-	page, err := web.New(web.Config{Host: h, Access: in.access, Audit: in.opened.trail, Flows: in.flows, Origin: s.origin, Hosts: hosts,
+	page, err := web.New(web.Config{Host: h, Access: in.access, Audit: in.opened.trail, Events: in.events, Flows: in.flows, Origin: s.origin, Hosts: hosts,
 		Version: programVersion(), Logger: s.log})
 	if err != nil {
 		return setup(err, "check --public-url")
