@@ -4,11 +4,13 @@ package web_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/web"
 	"github.com/credhost/credhost/internal/ground"
 )
@@ -224,5 +226,45 @@ func TestConfig(t *testing.T) {
 		if _, err := web.New(web.Config{Host: g.Host, Access: g.Access, Origin: origin}); (err == nil) != good {
 			t.Errorf("%q: %v", origin, err)
 		}
+	}
+}
+
+// Where there is encryption, cookies are this host's alone, and go nowhere
+// unencrypted; the session's is sent by pages of this host alone.
+func TestCookies(t *testing.T) {
+	t.Parallel()
+	g := ground.New(t, ground.Config{})
+	pages, err := web.New(web.Config{Host: g.Host, Access: g.Access, Origin: "https://creds.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path, body string, cookies ...*http.Cookie) *http.Response {
+		r := httptest.NewRequest(method, "https://creds.example"+path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", "https://creds.example")
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		return w.Result()
+	}
+	secret, err := g.Access.Link(access.With(t.Context(), operator()), admin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	visitor := ask(http.MethodGet, "/signin", "").Cookies()
+	form := url.Values{"_token": {web.TokenOf(visitor[0].Value)}, "link": {secret}}
+	all := append(visitor, ask(http.MethodPost, "/signin", form.Encode(), visitor...).Cookies()...)
+	all = append(all, ask(http.MethodPost, "/settings", "theme=dark&language=ru").Cookies()...)
+	session := false
+	for _, c := range all {
+		if !strings.HasPrefix(c.Name, "__Host-credhost") || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite < http.SameSiteLaxMode {
+			t.Errorf("%s", c)
+		}
+		session = session || c.Name == "__Host-credhost" && c.SameSite == http.SameSiteStrictMode && c.MaxAge == 0
+	}
+	if len(all) < 5 || !session {
+		t.Errorf("the cookies are %v", all)
 	}
 }
