@@ -71,8 +71,9 @@ func (w *Workspace) release(ctx context.Context, id string) (_ Released, typ str
 
 // Suggest asks the service what a field offers to choose from. The credential
 // may be a draft. Search is what the person has typed so far.
-func (w *Workspace) Suggest(ctx context.Context, id, field, search string) ([]sdk.Option, error) {
+func (w *Workspace) Suggest(ctx context.Context, id, field, search string) (_ []sdk.Option, err error) {
 	c, err := w.load(ctx, id)
+	defer func() { w.audit(ctx, "suggest", id, c.typeName(), err) }()
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -61,7 +62,7 @@ URL may be a path, such as /api/tickets, if the credential is for one address.`,
 				return err
 			}
 			defer o.Close()
-			return p.send(c.Context(), o.ws, args[0], s)
+			return p.send(c.Context(), o, args[0], s)
 		},
 	}
 	f := c.Flags()
@@ -76,19 +77,25 @@ URL may be a path, such as /api/tickets, if the credential is for one address.`,
 }
 
 // send sends the request and prints the answer.
-func (p *program) send(ctx context.Context, ws *host.Workspace, id string, s sending) error {
-	r, err := p.request(ctx, ws, id, s)
+func (p *program) send(ctx context.Context, o *opened, id string, s sending) error {
+	r, err := p.request(ctx, o.ws, id, s)
 	if err != nil {
 		return err
 	}
-	client := ws.Client(id)
+	client := o.ws.Client(id)
 	client.Timeout = s.timeout
 	if !s.follow {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
 	resp, err := client.Do(r)
+	use := audit.Use{Workspace: o.ws.Name(), Credential: id, Origin: r.URL.Scheme + "://" + r.URL.Host}
 	if err != nil {
-		return requestError(err)
+		err = requestError(err)
+		use.Outcome = p.explain(err).Code
+	}
+	o.trail.Use(ctx, use) // Close writes it
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
 	failed := s.fail && resp.StatusCode >= 400

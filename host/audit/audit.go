@@ -39,6 +39,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/credhost/credhost/host"
 )
 
@@ -57,6 +59,10 @@ type Config struct {
 	// counted and recorded each CountEvery; zero: each minute.
 	EachUse    bool
 	CountEvery time.Duration
+
+	// Metrics is where it is counted how the trail is written, as OpenTelemetry
+	// has it; nil: nowhere.
+	Metrics metric.MeterProvider
 
 	Logger *slog.Logger     // slog.Default() if nil
 	Now    func() time.Time // nil: time.Now
@@ -79,6 +85,8 @@ type Trail struct {
 	now   func() time.Time
 	keys  atomic.Pointer[keys]
 	uses  uses
+
+	measure measure
 
 	mu      sync.Mutex
 	waiting []*waiting // in the order in which they came
@@ -118,6 +126,7 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 	if err := t.loadKeys(ctx, true); err != nil {
 		return nil, err
 	}
+	t.measure = newMeasure(t)
 	t.open, t.shut = context.WithCancel(context.WithoutCancel(ctx))
 	go t.write()
 	return t, nil
@@ -136,6 +145,7 @@ func (t *Trail) Close() error {
 	}
 	<-t.done
 	t.busy.Wait()
+	t.measure.stop()
 	if n := t.uses.unwritten(); n > 0 {
 		return fmt.Errorf("audit: %d uses of credentials are not on record: the store could not be written", n)
 	}

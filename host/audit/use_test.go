@@ -110,6 +110,35 @@ func TestUsesOfAStoreThatFails(t *testing.T) {
 	}
 }
 
+// Nobody fills the memory by making up what they ask for, and nothing that they
+// do is lost.
+func TestUsesOfWhatIsMadeUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		trail := p.open(t)
+		const made = 120_000
+		for n := range made {
+			u := use
+			u.Credential = fmt.Sprint("c-", n)
+			trail.Use(t.Context(), u)
+		}
+		synctest.Wait()
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		var entries, sum uint64
+		for after := uint64(0); ; {
+			page := list(t, trail, audit.Query{Before: after, Limit: 1000})
+			if len(page) == 0 {
+				break
+			}
+			entries, sum, after = entries+uint64(len(page)), sum+total(page), page[len(page)-1].Seq
+		}
+		if sum != made || entries > 100_005 {
+			t.Errorf("%d entries stand for %d uses, want at most 100005 for %d", entries, sum, made)
+		}
+	})
+}
+
 // total is how many uses entries stand for.
 func total(entries []audit.Entry) (n uint64) {
 	for _, e := range entries {

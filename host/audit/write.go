@@ -112,7 +112,9 @@ func (t *Trail) writeSome() bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()
+	began := time.Now()
 	err := t.append(ctx, events)
+	t.measure.wrote(ctx, began, err)
 	if err != nil {
 		t.log.ErrorContext(ctx, "the audit trail cannot be written", "events", len(events), "err", err)
 		t.uses.giveBack(counted)

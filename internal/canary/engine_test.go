@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/pgstore"
 	"github.com/credhost/credhost/host/sealer"
@@ -55,8 +56,9 @@ type orders struct {
 // An engine embeds a host, and writes down all that the host lets it see.
 type engine struct {
 	orders
-	host *host.Host
-	ws   *host.Workspace
+	host  *host.Host
+	ws    *host.Workspace
+	trail *audit.Trail
 
 	patience time.Duration // for one use
 	gauge    *gauge
@@ -81,6 +83,7 @@ func runEngine() int {
 		return 1
 	}
 	e.all()
+	e.note("list the trail", e.keepTrail(context.Background()))
 	e.note("measure", e.gauge.write(context.Background(), e))
 	fmt.Println("done")
 	io.Copy(io.Discard, os.Stdin)
@@ -144,14 +147,22 @@ func (e *engine) open() (shut func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	e.trail, err = audit.Open(ctx, audit.Config{Store: store, Sealer: sealer.New(keys), Logger: logger, Now: e.now})
+	if err != nil {
+		return nil, err
+	}
 	cfg := host.Config{
 		Plugins: []string{e.Plugins}, Lock: filepath.Join(data, "lock"), Cache: filepath.Join(data, "cache"), Dev: true,
 		Store: store, Sealer: sealer.New(keys), Egress: egress.Config{Routes: e.Routes, Logger: logger, Proxy: e.Proxy},
 		CallbackURL: "https://host.example/callback", Logger: logger, Now: e.now,
 		Release: func(string, string) bool { return true },
 		Resolve: func(context.Context, string, string) (string, error) { return wrongAnswers["reference"], nil },
-		Audit:   func(_ context.Context, ev host.Event) error { e.result("audit", ev); return nil },
-		Warn:    func(_ context.Context, w host.Warning) { e.result("warnings", w) },
+		Audit: func(ctx context.Context, ev host.Event) error {
+			e.result("audit", ev)
+			return e.trail.Record(ctx, ev)
+		},
+		Fingerprint: e.trail.Fingerprint,
+		Warn:        func(_ context.Context, w host.Warning) { e.result("warnings", w) },
 	}
 	e.gauge = gaugeOf(&cfg)
 	if e.host, err = host.Open(defence.Without(ctx, e.Off...), cfg); err != nil {
@@ -161,7 +172,24 @@ func (e *engine) open() (shut func() error, err error) {
 		return nil, err
 	}
 	e.ws = e.host.Workspace("acme")
-	return func() error { return errors.Join(e.gauge.events.Close(), e.host.Close(), store.Close()) }, nil
+	return func() error {
+		return errors.Join(e.gauge.events.Close(), e.host.Close(), e.trail.Close(), store.Close())
+	}, nil
+}
+
+// keepTrail writes down what is on record.
+func (e *engine) keepTrail(ctx context.Context) error {
+	report, err := e.trail.Verify(ctx, audit.Check{})
+	e.note("verify the trail", err)
+	e.result("trail", report)
+	for before := uint64(0); ; {
+		page, err := e.trail.List(ctx, audit.Query{Before: before, Limit: 1000})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		e.result("trail", page)
+		before = page[len(page)-1].Seq
+	}
 }
 
 // result writes down what the host answered, as programs do.

@@ -105,7 +105,7 @@ func TestNothingLeaks(t *testing.T) {
 			t.Errorf("no %s came by", kind)
 		}
 	}
-	for _, name := range []string{"log.json", "log.txt", "errors", "results", "audit", "traces", "metrics", "events"} {
+	for _, name := range []string{"log.json", "log.txt", "errors", "results", "audit", "trail", "traces", "metrics", "events"} {
 		if info, err := os.Stat(filepath.Join(r.dir, name)); err != nil || info.Size() < 1000 {
 			t.Errorf("nothing was written to %s: %v", name, err)
 		}
