@@ -17,3 +17,6 @@ func (a *Access) Tend(ctx context.Context) {
 
 // Guess returns a key that is nobody's, with a good checksum.
 func Guess() string { return token(keyPrefix, newID("k")[2:]+newSecret()) }
+
+// GuessOf returns a link or a session that is nobody's.
+func GuessOf(prefix string) string { return token(prefix, newSecret()) }

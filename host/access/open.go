@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -202,7 +203,7 @@ func (a *Access) blocked(ctx context.Context) error {
 // failed counts that the source of ctx has shown something that is nothing, and
 // returns what to tell it. An error that says nothing of it is passed on.
 func (a *Access) failed(ctx context.Context, err error) error {
-	if !errors.Is(err, errUnknown) && !errors.Is(err, errMistyped) && !errors.Is(err, errVisit) {
+	if !slices.ContainsFunc([]error{errUnknown, errMistyped, errLink, errVisit}, func(guess error) bool { return err == guess }) {
 		return err
 	}
 	wait := a.failures.failed(a.settings.Load().failures, host.SourceOf(ctx).Address, a.h.Now().UnixNano())

@@ -3,9 +3,11 @@
 package access_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -180,6 +182,39 @@ func TestGuessing(t *testing.T) {
 	p.clock.Advance(2 * time.Second)
 	if _, err := p.Caller(host.WithSource(t.Context(), host.Source{Address: "192.0.2.1"}), guess()); !errors.Is(err, sdk.Denied) {
 		t.Errorf("two seconds later: %v", err)
+	}
+}
+
+// Links, sessions and visits are guessed no faster than keys.
+func TestGuessingOthers(t *testing.T) {
+	t.Parallel()
+	f := newForger(t)
+	for name, guess := range map[string]func(p *place, ctx context.Context) error{
+		"links": func(p *place, ctx context.Context) error {
+			_, _, err := p.SignIn(ctx, access.GuessOf("chl_"))
+			return err
+		},
+		"sessions": func(p *place, ctx context.Context) error {
+			_, err := p.Session(ctx, access.GuessOf("chs_"))
+			return err
+		},
+		"visits": func(p *place, ctx context.Context) error {
+			_, _, _, err := p.FinishVisit(ctx, "https://host.example/", url.Values{}, "")
+			return err
+		},
+		"derived keys": func(p *place, ctx context.Context) error {
+			_, err := p.Caller(ctx, "chd_a.b.c")
+			return err
+		},
+	} {
+		p := open(t, nil, f.config(anybody))
+		ctx := host.WithSource(t.Context(), host.Source{Address: "192.0.2.1"})
+		for range 20 {
+			if err := guess(p, ctx); !errors.Is(err, sdk.Denied) {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		tooMany(t, guess(p, ctx), 2*time.Second)
 	}
 }
 

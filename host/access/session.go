@@ -44,6 +44,7 @@ type storedLink struct {
 // hosts, within ten minutes: what a link in a terminal carries. It is made as the
 // caller of ctx, see [With], who gives no more than it has.
 func (a *Access) Link(ctx context.Context, c Caller) (secret string, err error) {
+	c.Limits = slices.Clone(c.Limits) // they are the caller's own, often
 	if c.Scopes, err = a.mayInvite(ctx, c); err != nil {
 		return "", err
 	}
@@ -67,7 +68,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// mayInvite returns the scopes of c, if the caller of ctx may let c in.
+// mayInvite returns the scopes of c, if the caller of ctx may let c in, and makes
+// c's limits canonical.
 func (a *Access) mayInvite(ctx context.Context, c Caller) ([]Scope, error) {
 	maker := From(ctx)
 	if err := maker.May(InvitePeople); err != nil {
@@ -131,7 +133,7 @@ func (a *Access) SignIn(ctx context.Context, link string) (session string, c Cal
 	return a.begin(ctx, s.Actor, []Grant{s.Grant}, s.Until)
 }
 
-var errLink = errUnknown.Because(errors.New("access: a link that is no link any more"))
+var errLink = sdk.Errorf(sdk.Denied, "this link has been used, or is older than ten minutes: ask for another")
 
 // storedSession is what is kept of a session: all but its secret, of which its ID
 // is a hash.
