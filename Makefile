@@ -103,6 +103,10 @@ HUGE ?= 10737418240
 huge: need-go ## send HUGE bytes (10 GiB) through the proxy each way, and see what it holds
 	CREDHOST_HUGE=$(HUGE) $(GO) test -run '^TestLargeBodiesAreNotKept$$' -timeout 0 -v ./host/proxy
 
+.PHONY: deployments
+deployments: need-go ## have BuildKit, Compose and Kubernetes' types read the examples of deployment
+	CREDHOST_DEPLOYMENTS=1 $(GO) test -run '^TestDeployments$$' -v ./examples
+
 # The packages whose own goroutines share what they have. The others drive a
 # browser, a form library or whole programs: the detector would wait with them.
 RACED := ./sdk/... ./host ./host/egress ./host/registry ./host/sandbox ./host/memstore ./host/sqlitestore ./host/pgstore \

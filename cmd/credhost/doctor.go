@@ -155,7 +155,7 @@ func (p *program) examineKey(ctx context.Context, e *examination) bool {
 		e.add("ok", "key", p.key+" is not there yet: it is made with the store", "")
 		return true
 	}
-	ring, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, Announce: func(string) {}})
+	ring, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, GroupMayRead: p.keyGroup, Announce: func(string) {}})
 	if err != nil {
 		e.add("broken", "key", err.Error(), "")
 		return false

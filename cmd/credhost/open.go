@@ -61,7 +61,7 @@ func (p *program) openWith(ctx context.Context, u use, cfg host.Config, last fun
 	if cfg.CallbackURL == "" {
 		cfg.CallbackURL = callbackURL(callbackPort)
 	}
-	trail, err := audit.Open(ctx, audit.Config{Store: store, Sealer: cfg.Sealer, Keep: time.Duration(p.auditKeep), Logger: cfg.Logger})
+	trail, err := audit.Open(ctx, audit.Config{Store: store, Sealer: cfg.Sealer, Keep: time.Duration(p.auditKeep), Metrics: cfg.Metrics, Logger: cfg.Logger})
 	if err != nil {
 		return nil, errors.Join(setup(err, "see credhost doctor"), store.Close())
 	}
@@ -96,7 +96,7 @@ func (p *program) openStore(ctx context.Context, u use) (host.Store, *sealer.Key
 	if err := os.MkdirAll(p.data, 0o700); err != nil {
 		return nil, nil, setup(err, "choose another data folder with --data")
 	}
-	keys, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, Create: !there, Announce: p.announceKey})
+	keys, err := sealer.OpenFile(ctx, sealer.FileConfig{Path: p.key, Create: !there, GroupMayRead: p.keyGroup, Announce: p.announceKey})
 	if errors.Is(err, sealer.ErrNoKeyFile) {
 		return nil, nil, setup(err, "restore "+p.key+" from its backup: without it nobody can open "+p.storeName())
 	}

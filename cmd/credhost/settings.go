@@ -25,6 +25,7 @@ import (
 type settings struct {
 	config           string
 	data, key, lock  string
+	keyGroup         bool   // its group may read the key
 	store, storeFile string // a URL may hold a password
 	plugins          list
 	workspace        string

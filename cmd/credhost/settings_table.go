@@ -67,6 +67,8 @@ var settingsOfAll = []setting{
 		help: "`file` that holds the URL of the database"},
 	{name: "key", define: text(func(s *settings) *string { return &s.key }), path: true, preset: "credhost.key in the data folder",
 		help: "`file` of the key"},
+	{name: "key-group-may-read", define: yes(func(s *settings) *bool { return &s.keyGroup }),
+		help: "take a key that its group can read: Kubernetes and systemd hand secrets to a process in that way"},
 	{name: "lock", define: text(func(s *settings) *string { return &s.lock }), path: true, preset: "credhost.lock in the data folder",
 		help: "`file` of the plugins that are trusted"},
 	{name: "plugins", define: value(func(s *settings) pflag.Value { return &s.plugins }), path: true, separator: string(filepath.ListSeparator),
