@@ -63,7 +63,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/form/terminal", "sdk host/form", "huh bubbletea lipgloss x/sys x/term"},
 	{"host/sealer", "", "tink x/sys"},
 	{"host/access", "sdk host", "go-oidc oauth2 x/time"},
-	{"host/audit", "sdk host", ""},
+	{"host/audit", "sdk host", "otel"},
 	{"host/backup", "host host/audit host/memstore", "age"},
 	{"host/connectflow", "sdk host", ""},
 	{"host/events", "sdk host host/access host/egress", "otel"},

@@ -26,8 +26,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/events"
+	"github.com/credhost/credhost/host/memstore"
+	"github.com/credhost/credhost/host/sealer"
 	"github.com/credhost/credhost/internal/canary"
 	"github.com/credhost/credhost/internal/ground"
 	"github.com/credhost/credhost/internal/standin"
@@ -342,6 +345,18 @@ func TestTable(t *testing.T) {
 // allThatIsCounted does all that is counted.
 func allThatIsCounted(t *testing.T, g *ground.Ground, m *gauge) {
 	ctx := t.Context()
+	ring, err := sealer.NewKeyring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trail, err := audit.Open(ctx, audit.Config{Store: memstore.New(), Sealer: sealer.New(ring), Metrics: m.made})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { trail.Close() }) // after it was looked at
+	if err := trail.Record(ctx, host.Event{Action: "test", Outcome: "ok"}); err != nil {
+		t.Fatal(err)
+	}
 	ev, err := events.Open(ctx, events.Config{Host: g.Host, Feed: m.feed, Egress: egress.Config{}})
 	if err != nil {
 		t.Fatal(err)
