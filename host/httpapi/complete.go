@@ -55,6 +55,10 @@ func (to *route) complete() {
 	for _, status := range statusOf(to.problemsOf(op.RequestBody != nil)) {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problemName(status)}
 	}
+	if to.also != 0 {
+		op.Responses[strconv.Itoa(to.also)] = &huma.Response{Description: http.StatusText(to.also) + ": the body says why.",
+			Headers: op.Responses["200"].Headers, Content: op.Responses["200"].Content}
+	}
 	if slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == "If-None-Match" }) {
 		op.Responses["304"] = &huma.Response{Description: "It is what the caller has.", Headers: map[string]*huma.Param{"ETag": header("Which version this is.")}}
 	}

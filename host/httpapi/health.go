@@ -50,7 +50,7 @@ func (s *server) registerHealth() {
 			out.Body.Status = "ok"
 			return out, nil
 		})
-	register(s, operation{id: "getReadiness", method: http.MethodGet, path: "/ready", tag: tagOperating, patience: 5 * time.Second,
+	register(s, operation{id: "getReadiness", method: http.MethodGet, path: "/ready", tag: tagOperating, also: http.StatusServiceUnavailable, patience: 5 * time.Second,
 		summary: "Can it serve?", text: "For a load balancer: 200 if requests can be sent here, 503 with the same body if not."},
 		s.ready)
 	register(s, operation{id: "getVersion", method: http.MethodGet, path: "/version", tag: tagOperating, action: access.SeeSelf,

@@ -36,7 +36,7 @@ type Key struct {
 // A NewKey says what key to make.
 type NewKey struct {
 	Name    string     `json:"name,omitempty" maxLength:"200" example:"ci" doc:"What people call it, in one line."`
-	Scopes  []string   `json:"scopes" minItems:"1" maxItems:"5" uniqueItems:"true" enum:"read,write,use,admin,release" example:"[\"read\",\"use\"]" doc:"What it may do: at most what the caller may."`
+	Scopes  []string   `json:"scopes" minItems:"1" maxItems:"5" enum:"read,write,use,admin,release" example:"[\"read\",\"use\"]" doc:"What it may do: at most what the caller may."`
 	Limits  *Limits    `json:"limits,omitempty"`
 	Expires *time.Time `json:"expires,omitempty" doc:"When it ends, at the latest when the caller's own key does. Absent: never."`
 }
@@ -49,7 +49,7 @@ type CreatedKey struct {
 
 // A NarrowedKey says what the caller's own key is to be narrowed to.
 type NarrowedKey struct {
-	Scopes  []string `json:"scopes,omitempty" maxItems:"4" uniqueItems:"true" enum:"read,write,use,release" doc:"Absent: all of the caller's own, but for admin."`
+	Scopes  []string `json:"scopes,omitempty" maxItems:"4" enum:"read,write,use,release" doc:"Absent: all of the caller's own, but for admin."`
 	Limits  *Limits  `json:"limits,omitempty" doc:"Besides those of the caller's own."`
 	Seconds int      `json:"seconds" minimum:"1" maximum:"43200" example:"300" doc:"How long it lives."`
 }

@@ -39,6 +39,7 @@ type operation struct {
 	in         place
 
 	status   int           // of an answer without a failure; 0: 200, or 204 without a body
+	also     int           // another status with the same body, in the place of a problem
 	fails    []string      // the types of problems besides those that all operations have
 	once     bool          // it takes an Idempotency-Key
 	secret   string        // the member of its answer that is shown once

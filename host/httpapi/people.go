@@ -14,7 +14,7 @@ import (
 // An Invitation says who may sign in with a link, and what that person may do.
 type Invitation struct {
 	Name   string   `json:"name" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]+$" example:"anna@acme.example" doc:"Who it is for, as the audit trail has it after user:."`
-	Scopes []string `json:"scopes" minItems:"1" maxItems:"5" uniqueItems:"true" enum:"read,write,use,admin,release" example:"[\"read\",\"write\",\"use\"]" doc:"What the person may do: at most what the caller may."`
+	Scopes []string `json:"scopes" minItems:"1" maxItems:"5" enum:"read,write,use,admin,release" example:"[\"read\",\"write\",\"use\"]" doc:"What the person may do: at most what the caller may."`
 }
 
 // A Link signs a person in, once.

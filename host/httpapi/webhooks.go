@@ -33,7 +33,7 @@ type Webhook struct {
 type NewWebhook struct {
 	URL         string   `json:"url" format:"uri" maxLength:"2000" example:"https://engine.example/hooks/credhost" doc:"https, without a name, a password or a fragment."`
 	Description string   `json:"description,omitempty" maxLength:"500"`
-	Types       []string `json:"types,omitempty" maxItems:"50" uniqueItems:"true" doc:"Which events; absent: all."`
+	Types       []string `json:"types,omitempty" maxItems:"50" doc:"Which events; absent: all."`
 }
 
 // A CreatedWebhook is a webhook with its secret, which is shown once.
