@@ -177,6 +177,9 @@ func (x *exchange) pass(h, service http.Header) {
 // answerHeader puts the header of the service's answer into that of ours.
 func (x *exchange) answerHeader(h, service http.Header) {
 	x.pass(h, service)
+	if _, ok := service["Content-Type"]; !ok {
+		h["Content-Type"] = nil // or the server would guess
+	}
 	x.redirect(h)
 	if !x.target.byPath {
 		return

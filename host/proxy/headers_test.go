@@ -76,6 +76,11 @@ func TestHeadersThatAreAnswered(t *testing.T) {
 	id, host := s.createAt(t, service.url()), service.Addr().String()
 	path := s.raw(t, "GET /proxy/"+id+"/http/"+host+"/ HTTP/1.1\r\nHost: front\r\nAuthorization: Bearer "+s.key+"\r\n\r\n")
 	forward := s.raw(t, "GET http://"+host+"/ HTTP/1.1\r\nHost: x\r\nCredhost-Credential: "+id+"\r\nProxy-Authorization: Bearer "+s.key+"\r\n\r\n")
+	bare := newByteService(t, says(ok))
+	untyped := s.createAt(t, bare.url())
+	if got := s.raw(t, "GET /proxy/"+untyped+"/http/"+bare.Addr().String()+"/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+s.key+"\r\n\r\n"); strings.Contains(got, "Content-Type") {
+		t.Errorf("the type of the service's answer is guessed: %q", got)
+	}
 	for _, name := range []string{"X-Hop", "Keep-Alive", "Proxy-Authenticate", "Credhost-Error", "Credhost_error", "Connection"} {
 		for mode, got := range map[string]string{"path": path, "forward": forward} {
 			if strings.Contains(got, "\r\n"+name+":") {
