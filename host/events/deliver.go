@@ -63,14 +63,17 @@ const (
 	tryAgain  = 5 * time.Second  // what the store did not let happen
 )
 
-// atOnce is how many webhooks this host sends to at once.
-const atOnce = 16
+// This host sends to so many webhooks at once, and to so many of one workspace:
+// receivers that hang are nobody else's.
+const (
+	atOnce      = 64
+	atOnceOfOne = 4
+)
 
 // deliver sends what webhooks are owed, until Close.
 func (e *Events) deliver() {
 	errands := map[string]*errand{}
 	done := make(chan *errand)
-	room := make(chan struct{}, atOnce)
 	e.wake("", true)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -92,30 +95,40 @@ func (e *Events) deliver() {
 			}
 		case <-timer.C:
 		}
-		wait := time.Hour
-		for _, x := range errands {
-			switch {
-			case x.running || x.at.IsZero():
-			case x.at.After(e.now()):
-				wait = min(wait, x.at.Sub(e.now()))
-			default:
-				x.running = true
-				e.tasks.Go(func() {
-					select {
-					case room <- struct{}{}:
-						x.at = e.run(x.workspace, x.id)
-						<-room
-					case <-e.ctx.Done():
-					}
-					select {
-					case done <- x:
-					case <-e.ctx.Done():
-					}
-				})
-			}
-		}
-		timer.Reset(wait)
+		timer.Reset(e.send(errands, done))
 	}
+}
+
+// send has what is due be done, as far as there is room, and returns when to
+// look again. Each errand comes back through done.
+func (e *Events) send(errands map[string]*errand, done chan<- *errand) (wait time.Duration) {
+	running, of := 0, map[string]int{}
+	for _, x := range errands {
+		if x.running {
+			running++
+			of[x.workspace]++
+		}
+	}
+	wait = time.Hour
+	for _, x := range errands {
+		switch {
+		case x.running || x.at.IsZero():
+		case x.at.After(e.now()):
+			wait = min(wait, x.at.Sub(e.now()))
+		case running < atOnce && of[x.workspace] < atOnceOfOne: // and else when one is done
+			x.running = true
+			running++
+			of[x.workspace]++
+			e.tasks.Go(func() {
+				x.at = e.run(x.workspace, x.id)
+				select {
+				case done <- x:
+				case <-e.ctx.Done():
+				}
+			})
+		}
+	}
+	return wait
 }
 
 // rouse puts the webhooks on the agenda to which something has happened, and
@@ -177,6 +190,9 @@ func (e *Events) reload(errands map[string]*errand, workspace string) bool {
 // run works at the desk of a webhook, if no other host does, and returns when to
 // look at it again; zero: when something happens.
 func (e *Events) run(workspace, id string) time.Time {
+	if next, ok := e.idle(e.ctx, workspace, id); ok {
+		return next
+	}
 	store := e.h.Store()
 	lease, err := store.Lease(e.ctx, workspace, deskOf(id), e.owner, leaseTime)
 	switch {
@@ -201,4 +217,39 @@ func (e *Events) run(workspace, id string) time.Time {
 		e.log.WarnContext(e.ctx, "a webhook's events wait", "workspace", workspace, "webhook", id, "err", err)
 	}
 	return e.now().Add(tryAgain + e.chance(tryAgain))
+}
+
+// idle reports whether there is nothing to do at a desk, and when there will be:
+// hosts are woken by what another has done already, and a lease is a write.
+func (e *Events) idle(ctx context.Context, workspace, id string) (next time.Time, ok bool) {
+	var d desk
+	_, s, err := e.read(ctx, workspace, id)
+	if err == nil {
+		_, err = e.desks.Get(ctx, workspace, deskOf(id), &d)
+	}
+	if errors.Is(err, host.ErrNotFound) {
+		return time.Time{}, true
+	}
+	order := d.Order
+	if d.obeyAll(s); err != nil || order != d.Order {
+		return time.Time{}, false
+	}
+	if s.Off || d.GivenUp {
+		return time.Time{}, true
+	}
+	if _, due := d.due(e.now()); due {
+		return time.Time{}, false
+	}
+	if !d.Line {
+		l := e.logOf(workspace)
+		p, err := l.from(ctx, d.After)
+		var some []Event
+		if err == nil {
+			some, err = l.read(ctx, p)
+		}
+		if err != nil || len(some) > 0 {
+			return time.Time{}, false
+		}
+	}
+	return d.next(), true
 }

@@ -410,3 +410,32 @@ func TestWhere(t *testing.T) {
 		t.Error("a private address was reached")
 	}
 }
+
+// TestNobodyStarves is about a workspace whose receivers all hang: another's are
+// sent to at once.
+func TestNobodyStarves(t *testing.T) {
+	h := newHouse(t)
+	n := h.open(func(c *events.Config) { c.MaxHooks = 100 })
+	hang := make(chan struct{})
+	bad := newReceiver(t, h.clock)
+	t.Cleanup(func() { close(hang) }) // before the receiver is closed
+	bad.set(func(r *receiver) { r.hang = hang })
+	for range 70 {
+		n.hook(t, bad)
+	}
+	n.publish(t, 0, 1)
+	eventually(t, "some hang", func() bool { return bad.attempts() >= 4 })
+	good := newReceiver(t, h.clock)
+	_, secret, err := n.CreateHook(t.Context(), events.NewHook{Workspace: "other", URL: good.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good.set(func(r *receiver) { r.secrets = []string{secret} })
+	if _, err := n.Publish(t.Context(), events.Event{Type: events.Created, Workspace: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another's is taken", func() bool { return len(good.taken()) == 1 })
+	if bad.attempts() != 4 {
+		t.Errorf("%d hang at once", bad.attempts())
+	}
+}
