@@ -125,5 +125,5 @@ func serve(t *testing.T) (url, token, service string) {
 	}
 	srv := httptest.NewServer(api)
 	t.Cleanup(srv.Close)
-	return srv.URL, g.Key(access.Read, access.Write, access.Use), g.Echo.URL
+	return srv.URL, g.Key(access.Read, access.Write, access.Use, access.Admin), g.Echo.URL
 }

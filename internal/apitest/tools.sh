@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs what the tests of the OpenAPI document need: Node.js, and the packages
-# of internal/apitest/node in exactly the versions of its lock file. What is there
+# Installs what the tests of the HTTP API need: curl, Node.js, and the packages of
+# internal/apitest/node in exactly the versions of its lock file. What is there
 # already stays. It ends with 1, and one sentence, if something cannot be had.
 
 set -eu
@@ -17,14 +17,18 @@ missing() {
 	exit 1
 }
 
-if ! has_node && has apt-get; then
+packages=
+has_node || packages="nodejs npm"
+has curl || packages="$packages curl"
+if [ -n "$packages" ] && has apt-get; then
 	sudo=
 	[ "$(id -u)" = 0 ] || sudo="sudo -n"
 	if [ -z "$sudo" ] || $sudo true 2>/dev/null; then
-		echo "installing nodejs npm" >&2
-		{ $sudo apt-get update && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends nodejs npm; } >/dev/null || true
+		echo "installing $packages" >&2
+		{ $sudo apt-get update && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends $packages; } >/dev/null || true
 	fi
 fi
+has curl || missing "install curl, and run make tools again"
 has_node || missing "install Node.js 20 or newer with npm (https://nodejs.org), and run make tools again"
 
 # npm keeps a copy of the lock file that it installed.
