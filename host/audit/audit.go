@@ -113,6 +113,7 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 		return nil, fmt.Errorf("audit: a %T keeps no trail: it is no host.TrailStore", cfg.Store)
 	}
 	t := &Trail{cfg: cfg, store: store, log: cfg.Logger, now: cfg.Now, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	t.uses.most = mostCounters
 	if t.log == nil {
 		t.log = slog.Default()
 	}

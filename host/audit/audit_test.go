@@ -201,6 +201,39 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// A hurried store has another host open and write the trail when it is asked for
+// the trail's key the first time, and not found to have one.
+type hurried struct {
+	*memstore.Store
+	other func()
+}
+
+func (h *hurried) Get(ctx context.Context, workspace, id string) (host.Record, error) {
+	r, err := h.Store.Get(ctx, workspace, id)
+	if f := h.other; f != nil && errors.Is(err, host.ErrNotFound) {
+		h.other = nil
+		f()
+	}
+	return r, err
+}
+
+// Hosts that open a new trail at the same moment use the same key, however far
+// one of them is by then.
+func TestOpenTogether(t *testing.T) {
+	p := newPlace(t)
+	h := &hurried{Store: p.store.(*memstore.Store)}
+	h.other = func() { record(t, p.open(t), did(1)) }
+	trail, err := audit.Open(t.Context(), audit.Config{Store: h, Sealer: p.sealer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trail.Close()
+	record(t, trail, did(2))
+	if r := verify(t, trail, ""); r.Entries != 2 || r.Altered != nil {
+		t.Errorf("Verify says %+v", r)
+	}
+}
+
 // plain is a store that keeps no trail.
 type plain struct{ host.Store }
 

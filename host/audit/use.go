@@ -25,7 +25,7 @@ type Use struct {
 const ActionUse = "use"
 
 const (
-	manyCounters = 50_000  // as of here, addresses are not told apart; as of twice as many, nor is what was used, and where
+	mostCounters = 50_000  // as of here, addresses are not told apart; as of twice as many, nor is what was used, and where
 	mostQueued   = 100_000 // of single uses that wait to be written; more are counted
 	idleRounds   = 60      // for how many CountEvery a counter is kept without a use
 )
@@ -45,8 +45,10 @@ type same struct {
 	key, address string
 }
 
-// uses counts. Its zero value is ready.
+// uses counts.
 type uses struct {
+	most int // mostCounters, but in a test
+
 	mu       sync.RWMutex
 	counters map[same]*counter
 	due      []*counter // to be written
@@ -91,10 +93,10 @@ func (u *uses) count(s same) bool {
 func (u *uses) first(s same, e host.Event) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.counters) >= manyCounters { // somebody makes up what they ask for
+	if len(u.counters) >= u.most { // somebody makes up what they ask for
 		s.address, e.Address = "", ""
 	}
-	if len(u.counters) >= 2*manyCounters {
+	if len(u.counters) >= 2*u.most {
 		s.Credential, s.Type, s.Origin = "", "", ""
 		e.Credential, e.Type, e.Subject = "", "", "many"
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/audit"
+	"github.com/credhost/credhost/host/memstore"
 )
 
 // rewrite is a thief who has the store: it replaces the trail.
@@ -276,6 +277,38 @@ func TestTrimGoesOn(t *testing.T) {
 	}
 	if e := list(t, trail, audit.Query{After: 0, Limit: 1000}); e[len(e)-1].Seq != 5 {
 		t.Errorf("the oldest entry is %d", e[len(e)-1].Seq)
+	}
+}
+
+// An overtaken store has something happen before the next page of entries is
+// read.
+type overtaken struct {
+	*memstore.Store
+	before func()
+}
+
+func (o *overtaken) Trail(ctx context.Context, q host.TrailQuery) ([]host.TrailEntry, error) {
+	if f := o.before; f != nil && q.Limit == 1000 {
+		o.before = nil
+		f()
+	}
+	return o.Store.Trail(ctx, q)
+}
+
+// Entries that are trimmed while somebody verifies are not missed.
+func TestVerifyWhileTrimming(t *testing.T) {
+	p := newPlace(t)
+	o := &overtaken{Store: p.store.(*memstore.Store)}
+	p.store = o
+	trail := p.open(t)
+	record(t, trail, did(1), did(2), did(3), did(4))
+	o.before = func() {
+		if n, err := trail.Trim(t.Context(), list(t, trail, audit.Query{After: 2})[0].Time); n != 2 || err != nil {
+			t.Errorf("Trim = %d, %v", n, err)
+		}
+	}
+	if r := verify(t, trail, ""); r.Trimmed != 2 || r.Entries != 3 {
+		t.Errorf("Verify says %+v", r)
 	}
 }
 

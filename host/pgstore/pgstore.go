@@ -24,10 +24,11 @@
 // replication. What an asynchronous standby has not received is lost with the
 // primary, a refresh token that was renewed last among it.
 //
-// Each method is one statement, so no lock waits for a host or for the
-// network, and a pooler that gives each transaction another session, such as
-// PgBouncer's transaction mode, may stand in between: nothing is kept in a
-// session, no statement is prepared, and no lock outlives its transaction.
+// Each method is one statement, so no lock waits for a host or for the network;
+// Snapshot and Restore, of all that there is, are one transaction each. A pooler
+// that gives each transaction another session, such as PgBouncer's transaction
+// mode, may stand in between: nothing is kept in a session, no statement is
+// prepared, and no lock outlives its transaction.
 //
 // Hosts poll [Store.Changes]. On a direct connection [Store.Notify] tells them
 // sooner; through a pooler it notices that it cannot, and leaves it at that.
