@@ -107,6 +107,13 @@ huge: need-go ## send HUGE bytes (10 GiB) through the proxy each way, and see wh
 deployments: need-go ## have BuildKit, Compose and Kubernetes' types read the examples of deployment
 	CREDHOST_DEPLOYMENTS=1 $(GO) test -run '^TestDeployments$$' -v ./examples
 
+SHOTS ?= bin/screenshots
+
+.PHONY: screenshots
+screenshots: need-go ## take pictures of the pages into the folder SHOTS (bin/screenshots)
+	@mkdir -p $(SHOTS)
+	CREDHOST_NEED_FORMS=1 CREDHOST_WEB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -run '^Test(Journeys|EveryPage)$$' -timeout 20m ./host/web
+
 # The packages whose own goroutines share what they have. The others drive a
 # browser, a form library or whole programs: the detector would wait with them.
 RACED := ./sdk/... ./host ./host/egress ./host/registry ./host/sandbox ./host/memstore ./host/sqlitestore ./host/pgstore \
