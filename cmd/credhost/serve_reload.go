@@ -132,10 +132,7 @@ func changes(before, after *settings) (live, kept []string) {
 // texts returns all settings as texts, by name. They may hold secrets.
 func (s *settings) texts() map[string]string {
 	copied := *s
-	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	copied.bind(all, false)
-	copied.bind(all, true)
 	texts := map[string]string{}
-	all.VisitAll(func(f *pflag.Flag) { texts[f.Name] = f.Value.String() })
+	copied.all().VisitAll(func(f *pflag.Flag) { texts[f.Name] = f.Value.String() })
 	return texts
 }

@@ -71,6 +71,14 @@ func (s *settings) bind(f *pflag.FlagSet, serving bool) {
 	}
 }
 
+// all returns a set in which every setting can be set, whatever the command.
+func (s *settings) all() *pflag.FlagSet {
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.bind(f, false)
+	s.bind(f, true)
+	return f
+}
+
 // complete takes from the environment what no flag says, from the file what
 // neither says, and fills in the defaults.
 func (s *settings) complete(c *cobra.Command) error {
@@ -84,9 +92,7 @@ func (s *settings) complete(c *cobra.Command) error {
 			s.from[one.name] = "--" + one.name
 		}
 	}
-	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	s.bind(all, false)
-	s.bind(all, true)
+	all := s.all()
 	if err := s.takeEnvironment(all); err != nil {
 		return err
 	}

@@ -53,9 +53,7 @@ func (s *settings) takeFile(all *pflag.FlagSet) error {
 // takeEntries takes the entries of the file. Its errors begin with a line.
 func (s *settings) takeEntries(all *pflag.FlagSet, entries []entry, named bool) error {
 	var unused settings // for what others have said already: the file must be right as a whole
-	rest := pflag.NewFlagSet("", pflag.ContinueOnError)
-	unused.bind(rest, false)
-	unused.bind(rest, true)
+	rest := unused.all()
 	for _, e := range entries {
 		one := e.of
 		switch {

@@ -59,7 +59,7 @@ var allSettings = append(settingsOfAll, settingsOfServe...)
 var settingsOfAll = []setting{
 	{name: "config", define: text(func(s *settings) *string { return &s.config }), preset: "credhost.yaml in the data folder, if it is there",
 		help: "`file` of settings"},
-	{name: "data", define: text(func(s *settings) *string { return &s.data }), path: true, preset: "see below",
+	{name: "data", define: text(func(s *settings) *string { return &s.data }), path: true, preset: "this user's own, see credhost help settings",
 		help: "`folder` of the store, the key and all else"},
 	{name: "store", define: text(func(s *settings) *string { return &s.store }), path: true, secret: true, preset: "credhost.db in the data folder",
 		help: "`file` of the store, or URL of a database: postgres://…"},
@@ -125,7 +125,7 @@ func find(name string) *setting {
 
 // flagHelp is what the help of a flag says: what it is, and what it is by default.
 func (one *setting) flagHelp() string {
-	if one.preset == "" || one.preset == "see below" {
+	if one.preset == "" {
 		return one.help
 	}
 	return one.help + " (default " + one.preset + ")"
