@@ -20,3 +20,6 @@ func Guess() string { return token(keyPrefix, newID("k")[2:]+newSecret()) }
 
 // GuessOf returns a link or a session that is nobody's.
 func GuessOf(prefix string) string { return token(prefix, newSecret()) }
+
+// CanonicalURL returns a URL of [Limits] as it is kept.
+var CanonicalURL = canonicalURL

@@ -245,24 +245,38 @@ func (l *Limits) allows(u *url.URL) error {
 	}
 	origin := ""
 	for _, pattern := range l.URLs {
-		i := strings.IndexByte(pattern, '/')
-		if i > 0 { // the scheme's slashes
-			i += len("//")
-			i += strings.IndexByte(pattern[i:], '/')
-			if pattern[:i] != origin && !isSpelt(pattern[:i], u) {
-				if origin == "" {
-					origin = originOf(u)
-				}
-				if pattern[:i] != origin {
-					continue
-				}
+		at, there := cutPattern(pattern)
+		if at != "" && at != origin && !isSpelt(at, u) {
+			if origin == "" {
+				origin = originOf(u)
+			}
+			if at != origin {
+				continue
 			}
 		}
-		if matchPath(pattern[i:], path) {
+		if matchPath(there, path) {
 			return nil
 		}
 	}
 	return errElsewhere
+}
+
+// cutPattern returns a URL's origin, empty if it is for any, and its path. Of what
+// is no URL of [Limits] the path is empty, and no request has such a one.
+func cutPattern(pattern string) (origin, path string) {
+	if strings.HasPrefix(pattern, "/") {
+		return "", pattern
+	}
+	i := strings.Index(pattern, "://")
+	if i < 0 {
+		return pattern, ""
+	}
+	i += len("://")
+	slash := strings.IndexByte(pattern[i:], '/')
+	if slash < 0 {
+		return pattern, ""
+	}
+	return pattern[:i+slash], pattern[i+slash:]
 }
 
 // isSpelt reports whether u's origin is spelt like this one, which is canonical:
@@ -308,9 +322,8 @@ func samePath(a, b string) bool {
 
 // covers reports whether a canonical URL of [Limits] allows all that another does.
 func covers(outer, inner string) bool {
-	if i := strings.Index(inner, "://"); outer[0] == '/' && i >= 0 {
-		i += len("://")
-		inner = inner[i+strings.IndexByte(inner[i:], '/'):]
+	if outer[0] == '/' {
+		_, inner = cutPattern(inner)
 	}
 	if stem, ok := strings.CutSuffix(outer, "*"); ok {
 		return strings.HasPrefix(inner, stem)

@@ -70,6 +70,12 @@ func TestPermits(t *testing.T) {
 			t.Errorf("%s %s: %v; want it permitted: %v", test.method, test.url, err, test.ok)
 		}
 	}
+	for _, broken := range []string{"", "x", "*", "https:", "https://", "https://api.example", "https:/", "://", "/\x00"} { // made by hand
+		c := access.Caller{Actor: "key:k-1", Scopes: access.Scopes, Limits: []access.Limits{{URLs: []string{broken}}}}
+		if err := c.Permits("c-1", "GET", &url.URL{Scheme: "https", Host: "api.example", Path: "/v1/a"}); !errors.Is(err, sdk.Forbidden) {
+			t.Errorf("limited to %q: %v", broken, err)
+		}
+	}
 	if err := c.Permits("c-1", "GET", &url.URL{Scheme: "https", Host: "api.example", Path: "/v1/a", Opaque: "//evil.example/v2"}); err == nil {
 		t.Error("an opaque part was let through")
 	}

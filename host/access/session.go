@@ -259,10 +259,6 @@ func (a *Access) Session(ctx context.Context, text string) (Caller, error) {
 // session returns a session that has not ended.
 func (a *Access) session(ctx context.Context, id string) (*session, error) {
 	s, err := a.signedIn.get(ctx, id, a.loadSession)
-	if err == nil && a.idle(s) {
-		a.signedIn.forget(id) // it may have been used on another host
-		s, err = a.signedIn.get(ctx, id, a.loadSession)
-	}
 	if err != nil {
 		return nil, unavailable(err)
 	}
