@@ -197,7 +197,7 @@ func (e *Events) run(workspace, id string) time.Time {
 	lease, err := store.Lease(e.ctx, workspace, deskOf(id), e.owner, leaseTime)
 	switch {
 	case errors.Is(err, host.ErrLeased):
-		return e.now().Add(peekEvery + e.chance(peekEvery/2))
+		return e.now().Add(e.peek + e.chance(e.peek/2))
 	case errors.Is(err, host.ErrNotFound):
 		return time.Time{}
 	case err != nil:

@@ -145,6 +145,7 @@ type Events struct {
 	now    func() time.Time
 	sleep  func(context.Context, time.Duration) error
 	chance func(below time.Duration) time.Duration
+	peek   time.Duration // peekEvery
 
 	stopWatch func()
 	mu        sync.Mutex // held while something begins in the background, or stops

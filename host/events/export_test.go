@@ -7,9 +7,12 @@ import (
 	"time"
 )
 
-// OpenWith is [Open] with jitter that is always half of what it may be.
+// OpenWith is [Open] with jitter that is always half of what it may be, and which
+// looks at what another host works at all the time.
 func OpenWith(ctx context.Context, cfg Config) (*Events, error) {
-	return open(ctx, cfg, func(e *Events) { e.chance = func(d time.Duration) time.Duration { return d / 2 } })
+	return open(ctx, cfg, func(e *Events) {
+		e.chance, e.peek = func(d time.Duration) time.Duration { return d / 2 }, 20*time.Millisecond
+	})
 }
 
 // Wake has the agenda look at a workspace's webhooks: after a clock was turned.

@@ -270,7 +270,7 @@ func TestAnotherGoesOn(t *testing.T) {
 	if r.attempts() != 1 {
 		t.Error("two hosts send at once")
 	}
-	h.turn(46*time.Second, b)
+	h.clock.Advance(46 * time.Second) // and nobody wakes it
 	eventually(t, "the others are taken", func() bool { return len(r.taken()) == 4 })
 	if diff := cmp.Diff(ids(slices.Concat(first, want)), ids(r.taken())); diff != "" {
 		t.Error(diff)

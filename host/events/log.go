@@ -82,7 +82,7 @@ func open(ctx context.Context, cfg Config, tweak func(*Events)) (*Events, error)
 	if err := cfg.Egress.Check(); err != nil {
 		return nil, err
 	}
-	e := &Events{h: cfg.Host, cfg: cfg.withDefaults(), owner: newMark() + newMark(), now: cfg.Host.Now, sleep: sleep, chance: chance}
+	e := &Events{h: cfg.Host, cfg: cfg.withDefaults(), owner: newMark() + newMark(), now: cfg.Host.Now, sleep: sleep, chance: chance, peek: peekEvery}
 	e.agenda.called = make(chan struct{}, 1)
 	e.log, e.measure = e.cfg.Logger, newMeasure(cfg.Host.Metrics())
 	e.guard = egress.NewWithContext(ctx, e.cfg.Egress)
