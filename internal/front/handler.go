@@ -126,7 +126,8 @@ func (s *Server) note(ctx context.Context, r *http.Request, rec *recorder, broke
 }
 
 // Shown returns what may be shown of where a request goes: of a proxied one, the
-// service and no path.
+// service and no path; of a link that begins a visit to a provider, all but its
+// secret.
 func Shown(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodConnect:
@@ -135,7 +136,7 @@ func Shown(r *http.Request) string {
 		return r.URL.Scheme + "://" + r.URL.Host
 	}
 	path := r.URL.EscapedPath()
-	if parts := strings.SplitN(path, "/", 6); len(parts) > 4 && parts[1] == "proxy" {
+	if parts := strings.SplitN(path, "/", 6); len(parts) > 4 && (parts[1] == "proxy" || parts[1] == "connect" && parts[2] == "start") {
 		return strings.Join(parts[:5], "/")
 	}
 	return path
