@@ -68,7 +68,7 @@ func (b *bucket) take(p pace, now int64) (left int64, reset, wait time.Duration)
 	whole := p.burst * p.interval
 	for {
 		old := b.full.Load()
-		full := min(max(old, now), now+whole) + p.interval // a clock that was put back must lock nobody out
+		full := p.from(old, now) + p.interval
 		if late := full - now - whole; late > 0 {
 			return 0, time.Duration(full - p.interval - now), time.Duration(late)
 		}
@@ -78,10 +78,21 @@ func (b *bucket) take(p pace, now int64) (left int64, reset, wait time.Duration)
 	}
 }
 
+// from returns what a bucket counts from. One that would be full later than is
+// possible has seen a clock that was put back, and begins anew: nobody is to be
+// locked out until that time comes again. A second is less than what clocks are put
+// back by, and more than two goroutines differ by.
+func (p pace) from(full, now int64) int64 {
+	if full > now+p.burst*p.interval+int64(time.Second) {
+		return now
+	}
+	return max(full, now)
+}
+
 // empty returns how long until there is one to take; 0: there is.
 func (b *bucket) empty(p pace, now int64) time.Duration {
 	whole := p.burst * p.interval
-	full := min(max(b.full.Load(), now), now+whole) + p.interval
+	full := p.from(b.full.Load(), now) + p.interval
 	return time.Duration(max(0, full-now-whole))
 }
 
