@@ -114,6 +114,12 @@ screenshots: need-go ## take pictures of the pages into the folder SHOTS (bin/sc
 	@mkdir -p $(SHOTS)
 	CREDHOST_NEED_FORMS=1 CREDHOST_WEB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -run '^Test(Journeys|EveryPage)$$' -timeout 20m ./host/web
 
+REQUESTS ?= 300
+
+.PHONY: requests
+requests: need-go ## send each operation of the HTTP API REQUESTS (300) requests of all kinds
+	CREDHOST_REQUESTS=$(REQUESTS) $(GO) test -run '^TestRequestsOfAllKinds$$' -timeout 0 -v ./host/httpapi
+
 # The packages whose own goroutines share what they have. The others drive a
 # browser, a form library or whole programs: the detector would wait with them.
 RACED := ./sdk/... ./host ./host/egress ./host/registry ./host/sandbox ./host/memstore ./host/sqlitestore ./host/pgstore \

@@ -174,7 +174,7 @@ func TestRequestsOfAllKinds(t *testing.T) {
 	})
 	n, err := strconv.Atoi(os.Getenv("CREDHOST_REQUESTS"))
 	if err != nil {
-		n = 25
+		n = 8
 	}
 	seed := uint64(n)
 	m := &maker{Rand: rand.New(rand.NewPCG(seed, 7)), ids: map[string][]string{"type": {"acme"}, "workspace": {"default"}, "plugin": {"acme"}}}
