@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -49,6 +50,7 @@ var titles = map[int]string{
 	http.StatusForbidden:           "You may not do that",
 	http.StatusConflict:            "Somebody else was faster",
 	http.StatusUnprocessableEntity: "That cannot be done",
+	http.StatusTooManyRequests:     "That was too often",
 	http.StatusServiceUnavailable:  "That is not possible now",
 	http.StatusInternalServerError: "Something went wrong",
 }
@@ -63,7 +65,7 @@ func (v *visit) failure(err error) failure {
 	case errors.Is(err, host.ErrConflict):
 		f.Status, f.Text = http.StatusConflict, v.words.t("It was changed while you were looking at it. Look at it again, and repeat what you wanted to do.")
 	case errors.As(err, &e) && e.Code != sdk.Internal:
-		f.Status, f.Text = statusOf(e.Code), v.words.say(sdk.Schema{}, e.Message)
+		f.Status, f.Text = statusOf(e), v.words.say(sdk.Schema{}, e.Message)
 		if e.RetryAfter > 0 {
 			v.w.Header().Set("Retry-After", fmt.Sprint(int((e.RetryAfter+time.Second-1)/time.Second)))
 		}
@@ -73,11 +75,13 @@ func (v *visit) failure(err error) failure {
 	return f
 }
 
-func statusOf(code sdk.Code) int {
-	switch code {
-	case sdk.Forbidden, sdk.Denied:
+func statusOf(e *sdk.Error) int {
+	switch {
+	case e.Reason == access.ReasonRate:
+		return http.StatusTooManyRequests
+	case e.Code == sdk.Forbidden, e.Code == sdk.Denied:
 		return http.StatusForbidden
-	case sdk.Unavailable:
+	case e.Code == sdk.Unavailable:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusUnprocessableEntity
@@ -104,7 +108,7 @@ func (v *visit) mustSignIn() {
 		http.Redirect(v.w, v.r, next, http.StatusSeeOther)
 		return
 	}
-	if !v.r.PostForm.Has("_form") {
+	if !v.route.form || !v.r.PostForm.Has("_form") {
 		http.Redirect(v.w, v.r, "/signin", http.StatusSeeOther)
 		return
 	}
@@ -114,7 +118,7 @@ func (v *visit) mustSignIn() {
 // stale answers a form that another session showed, or one that was made up. A
 // form with answers comes back with them; nothing is done.
 func (v *visit) stale() {
-	if v.r.PostForm.Has("_form") {
+	if v.route.form && v.r.PostForm.Has("_form") {
 		v.r.PostForm.Set("_again", "1")
 		v.r.PostForm.Set("_stale", "1")
 		if err := v.route.do(v); err != nil {

@@ -114,7 +114,7 @@ func TestSigningIn(t *testing.T) {
 	}
 	v.signIn(link)
 	first := v.session()
-	v.get("/w/default/credentials").wants(t, http.StatusOK, "user:anna")
+	v.get("/w/default/credentials").wants(t, http.StatusOK, ">anna</a>")
 	page := v.get("/signin")
 	v.post("/signin", url.Values{"_token": {hidden(page.Body, "_token")}, "link": {link}}).wants(t, http.StatusForbidden, "works once")
 	v.signIn(h.link(admin()))
@@ -148,7 +148,11 @@ func TestFormsOfOthers(t *testing.T) {
 		t.Errorf("%d credentials were made", n)
 	}
 	id := h.Create("acme")
-	v.post("/w/default/credentials/"+id+"/delete", url.Values{"_token": {"x"}}).wants(t, http.StatusForbidden, "Please do that again")
+	for _, form := range []url.Values{{"_token": {"x"}}, {"_again": {"1"}}, {"_again": {"1"}, "_form": {"1"}, "_digest": {"x"}}} {
+		for _, what := range []string{"delete", "forget", "revoke", "connect", "test", "suggest"} {
+			v.post("/w/default/credentials/"+id+"/"+what, form).wants(t, http.StatusForbidden, "Please do that again")
+		}
+	}
 	if n := len(h.all(t)); n != 1 {
 		t.Error("a form of nobody has deleted a credential")
 	}

@@ -19,6 +19,10 @@ type route struct {
 	action access.Action
 	open   bool
 
+	// Form says that what is posted is a form with answers, which may be shown
+	// again with them: that changes nothing, so that it needs no token.
+	form bool
+
 	do func(*visit) error
 }
 
@@ -72,7 +76,7 @@ func ofCredentials() []*route {
 		{pattern: "GET " + within + "credentials", action: access.ReadCredentials, do: (*visit).credentials},
 		{pattern: "GET " + within + "credentials/{id}", action: access.ReadCredentials, do: (*visit).credential},
 		{pattern: "GET " + within + "credentials/{id}/edit", action: access.UpdateCredential, do: (*visit).edit},
-		{pattern: "POST " + within + "credentials/{id}/edit", action: access.UpdateCredential, do: (*visit).save},
+		{pattern: "POST " + within + "credentials/{id}/edit", form: true, action: access.UpdateCredential, do: (*visit).save},
 		{pattern: "POST " + within + "credentials/{id}/suggest", action: access.SuggestAnswers, do: (*visit).suggest},
 		{pattern: "POST " + within + "credentials/{id}/test", action: access.TestCredential, do: (*visit).test},
 		{pattern: "POST " + within + "credentials/{id}/connect", action: access.ConnectCredential, do: (*visit).connect},
@@ -84,7 +88,7 @@ func ofCredentials() []*route {
 		{pattern: "POST " + within + "credentials/{id}/delete", action: access.DeleteCredential, do: (*visit).delete},
 		{pattern: "GET " + within + "types", action: access.ReadTypes, do: (*visit).types},
 		{pattern: "GET " + within + "types/{type}", action: access.CreateCredential, do: (*visit).fresh},
-		{pattern: "POST " + within + "types/{type}", action: access.CreateCredential, do: (*visit).create},
+		{pattern: "POST " + within + "types/{type}", form: true, action: access.CreateCredential, do: (*visit).create},
 	}
 }
 
@@ -93,14 +97,14 @@ func ofWorkspaces() []*route {
 	return []*route{
 		{pattern: "GET " + within + "applications", action: access.ReadApplications, do: (*visit).applications},
 		{pattern: "GET " + within + "new-application/{type}", action: access.SetApplications, do: (*visit).freshApplication},
-		{pattern: "POST " + within + "new-application/{type}", action: access.SetApplications, do: (*visit).createApplication},
+		{pattern: "POST " + within + "new-application/{type}", form: true, action: access.SetApplications, do: (*visit).createApplication},
 		{pattern: "GET " + within + "applications/{id}", action: access.SetApplications, do: (*visit).application},
-		{pattern: "POST " + within + "applications/{id}", action: access.SetApplications, do: (*visit).saveApplication},
+		{pattern: "POST " + within + "applications/{id}", form: true, action: access.SetApplications, do: (*visit).saveApplication},
 		{pattern: "GET " + within + "applications/{id}/delete", action: access.SetApplications, do: (*visit).askDeleteApplication},
 		{pattern: "POST " + within + "applications/{id}/delete", action: access.SetApplications, do: (*visit).deleteApplication},
 		{pattern: "GET " + within + "keys", action: access.ReadKeys, do: (*visit).keys},
 		{pattern: "GET " + within + "keys/new", action: access.CreateKey, do: (*visit).freshKey},
-		{pattern: "POST " + within + "keys/new", action: access.CreateKey, do: (*visit).createKey},
+		{pattern: "POST " + within + "keys/new", form: true, action: access.CreateKey, do: (*visit).createKey},
 		{pattern: "GET " + within + "keys/{id}/delete", action: access.DeleteKey, do: (*visit).askDeleteKey},
 		{pattern: "POST " + within + "keys/{id}/delete", action: access.DeleteKey, do: (*visit).deleteKey},
 		{pattern: "GET " + within + "short-key", action: access.DeriveKey, do: (*visit).freshDerived},
@@ -110,7 +114,7 @@ func ofWorkspaces() []*route {
 		{pattern: "POST " + within + "people/{session}/end", action: access.EndSessions, do: (*visit).endSession},
 		{pattern: "GET " + within + "webhooks", action: access.SetWebhooks, do: (*visit).hooks},
 		{pattern: "GET " + within + "new-webhook", action: access.SetWebhooks, do: (*visit).freshHook},
-		{pattern: "POST " + within + "new-webhook", action: access.SetWebhooks, do: (*visit).createHook},
+		{pattern: "POST " + within + "new-webhook", form: true, action: access.SetWebhooks, do: (*visit).createHook},
 		{pattern: "GET " + within + "webhooks/{hook}", action: access.SetWebhooks, do: (*visit).hook},
 		{pattern: "POST " + within + "webhooks/{hook}/test", action: access.SetWebhooks, do: (*visit).testHook},
 		{pattern: "POST " + within + "webhooks/{hook}/switch", action: access.SetWebhooks, do: (*visit).switchHook},

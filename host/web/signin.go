@@ -62,12 +62,11 @@ func (v *visit) signIn() error {
 		return v.askSignIn(http.StatusForbidden, next, v.words.t("This page was open for too long. Try again."))
 	}
 	session, _, err := v.h.cfg.Access.SignIn(v.ctx(), linkSecret(v.posted("link")))
-	var e *sdk.Error
 	switch {
-	case errors.As(err, &e) && e.Code != sdk.Internal:
+	case errors.Is(err, sdk.Denied):
 		return v.askSignIn(http.StatusForbidden, next, v.words.t("This link is not good, or not any more: it works once, for ten minutes. Get another."))
 	case err != nil:
-		return err
+		return v.signInFailed(next, err)
 	}
 	v.begin(session)
 	http.Redirect(v.w, v.r, next, http.StatusSeeOther)

@@ -101,7 +101,7 @@ func (v *visit) admitted() error {
 	if v.reading != nil {
 		return sdk.Errorf(sdk.Invalid, "the form cannot be read").Because(v.reading)
 	}
-	if v.route.posts() && !v.meant() && !v.r.PostForm.Has("_again") { // to show a form again changes nothing
+	if v.route.posts() && !v.meant() && !(v.route.form && v.r.PostForm.Has("_again")) {
 		return errStale
 	}
 	return nil
