@@ -120,7 +120,6 @@ func TestNobodyTakesMoreThanTheirShare(t *testing.T) {
 	h := hold()
 	s.Echo.Handler = h
 	mine, yours := s.key, s.KeyOf(access.NewKey{Workspace: ground.Workspace, Name: "n", Scopes: access.Scopes})
-	other := s.createAt(t, ground.NewEcho(t).URL)
 	first := s.start(t, h, 3, mine, s.id)
 	s.do(t, s.request(t, "GET", "/held", nil)).failure(t, 429, "rate", "this key has as many requests under way")
 	second := s.start(t, h, 2, yours, s.id)
@@ -137,7 +136,6 @@ func TestNobodyTakesMoreThanTheirShare(t *testing.T) {
 	close(h.let)
 	first()
 	second()
-	_ = other
 }
 
 // A key that asks too often is told when to ask again, and the service is left
