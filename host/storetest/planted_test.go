@@ -30,6 +30,14 @@ type flawed struct {
 	extend  func(ctx context.Context, l host.Lease, ttl time.Duration) error
 	note    func(ctx context.Context, l host.Lease, intent []byte) error
 	unlease func(l host.Lease)
+
+	appendTrail func(ctx context.Context, after uint64, hash []byte, entries []host.TrailEntry) error
+	trail       func(q host.TrailQuery) host.TrailQuery
+	trim        func(upTo uint64) uint64
+	all         func(page []host.Record) []host.Record
+	reseal      func(ctx context.Context, was, now host.Record) error
+	snapshot    func(ctx context.Context, record func(host.Record) error, entry func(host.TrailEntry) error) error
+	restore     func(ctx context.Context, replace bool, fill func(context.Context, host.Filling) error) error
 }
 
 func newFlawed(plant func(f *flawed)) *flawed {
@@ -133,7 +141,7 @@ func TestPlantedFaults(t *testing.T) {
 		}
 	}
 	var all []planted
-	for _, some := range [][]planted{noteFaults, forgetFaults, extendFaults, dueFaults, timeFaults} {
+	for _, some := range [][]planted{noteFaults, forgetFaults, extendFaults, dueFaults, timeFaults, trailFaults, wholeFaults} {
 		all = append(all, some...)
 	}
 	for _, p := range all {
