@@ -158,7 +158,7 @@ func (v *visit) start() error {
 
 // connectFailed says why there is nothing to connect with.
 func (v *visit) connectFailed(c host.Credential, err error) error {
-	text, err := v.message(sdk.Schema{}, err)
+	text, err := v.message(err)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/access"
-	"github.com/credhost/credhost/sdk"
 )
 
 type deriveForm struct {
@@ -64,7 +63,7 @@ func (v *visit) derive() error {
 	}
 	token, expires, err := v.h.cfg.Access.Derive(v.ctx(), v.caller, scopes, access.Limits{Credentials: l["credential"], Methods: l["method"], URLs: strings.Fields(v.posted("urls"))}, life)
 	if err != nil {
-		text, err := v.message(sdk.Schema{}, err)
+		text, err := v.message(err)
 		if err != nil {
 			return err
 		}

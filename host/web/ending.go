@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/credhost/credhost/host"
-	"github.com/credhost/credhost/sdk"
 )
 
 // A question asks whether something is to be done that cannot be undone, and
@@ -143,7 +142,7 @@ func (v *visit) delete() error {
 }
 
 // message makes an error that is somebody's own a sentence; others are returned.
-func (v *visit) message(s sdk.Schema, err error) (string, error) {
+func (v *visit) message(err error) (string, error) {
 	f := v.failure(err)
 	if f.Status == http.StatusInternalServerError {
 		return "", err

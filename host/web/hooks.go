@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/events"
-	"github.com/credhost/credhost/sdk"
 )
 
 type hooksView struct {
@@ -123,7 +122,7 @@ func (v *visit) createHook() error {
 		return hook.ID, err
 	})
 	if err != nil {
-		if f.Fault, err = v.message(sdk.Schema{}, err); err != nil {
+		if f.Fault, err = v.message(err); err != nil {
 			return err
 		}
 		v.show(http.StatusUnprocessableEntity, "hookform", v.words.t("Error: %", v.words.t("New webhook")), f)

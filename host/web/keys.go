@@ -10,7 +10,6 @@ import (
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
-	"github.com/credhost/credhost/sdk"
 )
 
 type keysView struct {
@@ -22,11 +21,10 @@ type keysView struct {
 
 type keyRow struct {
 	access.Key
-	Scopes  []string
-	Limits  []string
-	Ended   bool
-	Delete  string
-	Current bool
+	Scopes []string
+	Limits []string
+	Ended  bool
+	Delete string
 }
 
 // keys lists a workspace's.
@@ -228,7 +226,7 @@ func (v *visit) createKey() error {
 		return k.ID, err
 	})
 	if err != nil {
-		if f.Fault, err = v.message(sdk.Schema{}, err); err != nil {
+		if f.Fault, err = v.message(err); err != nil {
 			return err
 		}
 		v.show(http.StatusUnprocessableEntity, "key", v.words.t("Error: %", v.words.t("New key")), f)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
-	"github.com/credhost/credhost/sdk"
 )
 
 type peopleView struct {
@@ -95,7 +94,7 @@ func (v *visit) invite() error {
 	}
 	secret, err := v.h.cfg.Access.Link(v.ctx(), c)
 	if err != nil {
-		text, err := v.message(sdk.Schema{}, err)
+		text, err := v.message(err)
 		if err != nil {
 			return err
 		}

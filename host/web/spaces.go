@@ -20,7 +20,6 @@ type spacesView struct {
 type spaceRow struct {
 	access.Workspace
 	Path, Delete string
-	Here         bool
 }
 
 // spaces lists the workspaces of the host.
@@ -50,7 +49,7 @@ func (v *visit) showSpaces(status int, fault string) error {
 func (v *visit) createSpace() error {
 	w, err := v.h.cfg.Access.CreateWorkspace(v.ctx(), v.posted("name"))
 	if err != nil {
-		text, err := v.message(sdk.Schema{}, err)
+		text, err := v.message(err)
 		if err != nil {
 			return err
 		}
