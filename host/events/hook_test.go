@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -265,8 +266,16 @@ func TestAnotherGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := h.open(nil)
+	var told atomic.Int64 // of what was published
+	stop := b.host.Watch(func(_, id string) {
+		if strings.HasPrefix(id, "ev-") {
+			told.Add(1)
+		}
+	})
+	defer stop()
 	want := b.publish(t, 1, 3)
-	time.Sleep(50 * time.Millisecond)
+	eventually(t, "the store's changes were read", func() bool { return told.Load() >= 3 })
+	time.Sleep(50 * time.Millisecond) // and what they wake has run
 	if r.attempts() != 1 {
 		t.Error("two hosts send at once")
 	}
