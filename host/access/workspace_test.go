@@ -70,7 +70,8 @@ func TestWorkspaces(t *testing.T) {
 		if err := p.Exists(t.Context(), "zoo"); !errors.Is(err, host.ErrNotFound) {
 			t.Error(err)
 		}
-		_, err = p.CreateWorkspace(p.as(operator), "zoo")
+		p.Tend(t.Context())
+		_, err = p.CreateWorkspace(p.as(operator), "zoo") // a host that has not heard of it may add to it
 		refused(t, err, sdk.Unavailable, "")
 		p.clock.Advance(time.Minute)
 		p.Tend(t.Context())
@@ -116,47 +117,47 @@ func TestDeleteWorkspace(t *testing.T) {
 	t.Parallel()
 	g := ground.New(t, ground.Config{Types: []string{"acme", "faxplus"}})
 	a, ctx := g.Access, access.With(t.Context(), operator)
-	if _, err := a.CreateWorkspace(ctx, "old"); err != nil {
+	if _, err := a.CreateWorkspace(ctx, "archive"); err != nil {
 		t.Fatal(err)
 	}
 	stays := g.Create("acme")
 	kept := g.Key(access.Read)
 	for range 10 {
-		if _, err := g.Host.Workspace("old").Create(ctx, "acme", g.Values("acme")); err != nil {
+		if _, err := g.Host.Workspace("archive").Create(ctx, "acme", g.Values("acme")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := host.Store.Create(g.Host.Store(), ctx, host.Record{Workspace: "old", ID: "x-1", Kind: "webhook", Generation: 1}); err != nil {
+	if err := host.Store.Create(g.Host.Store(), ctx, host.Record{Workspace: "archive", ID: "x-1", Kind: "webhook", Generation: 1}); err != nil {
 		t.Fatal(err)
 	}
-	id, err := g.Host.Workspace("old").Create(ctx, "faxplus", g.Values("faxplus"))
+	id, err := g.Host.Workspace("archive").Create(ctx, "faxplus", g.Values("faxplus"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.Host.Workspace("old").Test(ctx, id); err != nil {
+	if _, err := g.Host.Workspace("archive").Test(ctx, id); err != nil {
 		t.Fatal(err)
 	}
-	token := g.KeyOf(access.NewKey{Workspace: "old", Scopes: access.Scopes})
-	session, err := a.Begin(ctx, access.Caller{Actor: "user:anna", Workspace: "old", Scopes: access.Scopes})
+	token := g.KeyOf(access.NewKey{Workspace: "archive", Scopes: access.Scopes})
+	session, err := a.Begin(ctx, access.Caller{Actor: "user:anna", Workspace: "archive", Scopes: access.Scopes})
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, _, err := a.BeginIn(ctx, "user:ben", []access.Grant{{Workspace: "old", Scopes: access.Scopes}, {Workspace: "default", Scopes: []access.Scope{access.Read}}})
+	both, _, err := a.BeginIn(ctx, "user:ben", []access.Grant{{Workspace: "archive", Scopes: access.Scopes}, {Workspace: "default", Scopes: []access.Scope{access.Read}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := access.Contents{Credentials: 11, Keys: 1, Sessions: 2, Others: 1}
-	if c, err := a.Contents(ctx, "old"); err != nil || c != want {
+	if c, err := a.Contents(ctx, "archive"); err != nil || c != want {
 		t.Errorf("Contents = %+v, %v", c, err)
 	}
-	for _, confirm := range []string{"", "Old", "default"} {
-		_, err := a.DeleteWorkspace(ctx, "old", confirm)
+	for _, confirm := range []string{"", "Archive", "default"} {
+		_, err := a.DeleteWorkspace(ctx, "archive", confirm)
 		refused(t, err, sdk.Invalid, "confirm")
 	}
 	if _, err := a.Caller(ctx, token); err != nil {
 		t.Fatal(err)
 	}
-	gone, err := a.DeleteWorkspace(ctx, "old", "old")
+	gone, err := a.DeleteWorkspace(ctx, "archive", "archive")
 	if want.Unrevoked = gone.Unrevoked; err != nil || gone != want {
 		t.Errorf("DeleteWorkspace = %+v, %v", gone, err)
 	}
@@ -173,8 +174,8 @@ func TestDeleteWorkspace(t *testing.T) {
 	if _, err := g.Host.Workspace(ground.Workspace).Show(ctx, stays); err != nil {
 		t.Errorf("another workspace's credential: %v", err)
 	}
-	left, err := g.Host.Store().(host.WholeStore).All(ctx, "old", "", 10)
-	if err != nil || len(left) > 0 && left[0].Workspace == "old" {
+	left, err := g.Host.Store().(host.WholeStore).All(ctx, "archive", "", 10)
+	if err != nil || len(left) > 0 && left[0].Workspace == "archive" {
 		t.Errorf("%d records are left, %v", len(left), err)
 	}
 }
