@@ -93,6 +93,7 @@ func (p *program) examine(ctx context.Context) examination {
 	}
 	e.add("ok", "launch", held(), "")
 	p.examineNetwork(&e)
+	p.examineServing(&e)
 	examineMemory(&e)
 	return e
 }

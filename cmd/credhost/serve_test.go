@@ -330,17 +330,14 @@ func TestServersShareADatabase(t *testing.T) {
 		all = append(all, startServing(t, data, env))
 	}
 	first, second, third := all[0], all[1], all[2]
-	make := credhostCommand(first.data, "keys", "create", "--operator", "--scope", "read,write,use,admin")
-	make.Env = append(make.Env, env...)
-	out, err := make.Output()
+	making := credhostCommand(first.data, "keys", "create", "--operator", "--scope", "read,write,use,admin")
+	making.Env = append(making.Env, env...)
+	out, err := making.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	boss := strings.TrimSpace(string(out))
-	status, made := second.call(boss, "POST", "/v1/keys?workspace=default", `{"name":"engine","scopes":["read","write","use"]}`)
-	if status != 201 {
-		status, made = second.inWorkspace(boss, "POST", "/v1/keys", `{"name":"engine","scopes":["read","write","use"]}`)
-	}
+	status, made := second.inWorkspace(boss, "POST", "/v1/keys", `{"name":"engine","scopes":["read","write","use"]}`)
 	key, _ := made["token"].(string)
 	if status != 201 || key == "" {
 		t.Fatalf("making a key was answered with %d: %v", status, made)

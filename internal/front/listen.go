@@ -51,6 +51,14 @@ func (a Address) String() string {
 	return a.Network + ":" + a.Place
 }
 
+// Local reports whether only this machine reaches the address, as far as can be
+// said without listening: of systemd's sockets it is not known, and taken to be.
+func (a Address) Local() bool {
+	host, _, _ := net.SplitHostPort(a.Place)
+	ip, err := netip.ParseAddr(host)
+	return a.Network != "tcp" || host == "localhost" || err == nil && ip.IsLoopback()
+}
+
 // Listen listens at an address, or at all sockets that it names. A Unix socket
 // is for this user alone, and takes the place of one that nobody listens at.
 func Listen(a Address) ([]net.Listener, error) {
