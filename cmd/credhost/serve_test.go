@@ -205,7 +205,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// page signs in with the link, once.
+// page looks at where people sign in, and at the link that was printed. Signing in
+// with it is what package web tests.
 func (s *servingProcess) page() {
 	s.t.Helper()
 	resp, err := http.Get(s.said.URL + "/signin")
