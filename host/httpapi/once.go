@@ -34,10 +34,6 @@ const (
 	onceTime           = 24 * time.Hour
 )
 
-// Kinds are the kinds of records that this package keeps in workspaces:
-// [access.Config].Kinds wants to know.
-var Kinds = []host.Kind{kindOnce}
-
 // done is what a request has come to. It holds nothing that was shown once.
 type done struct {
 	Salt   []byte            `json:"salt"`
