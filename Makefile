@@ -122,8 +122,8 @@ requests: need-go ## send each operation of the HTTP API REQUESTS (300) requests
 
 # The packages whose own goroutines share what they have. The others drive a
 # browser, a form library or whole programs: the detector would wait with them.
-RACED := ./sdk/... ./host ./host/egress ./host/registry ./host/sandbox ./host/memstore ./host/sqlitestore ./host/pgstore \
-	./internal/wire ./internal/storm ./internal/attack
+RACED := ./sdk/... ./host ./host/access ./host/audit ./host/egress ./host/events ./host/registry ./host/sandbox \
+	./host/memstore ./host/sqlitestore ./host/pgstore ./internal/front ./internal/wire ./internal/storm ./internal/attack
 
 .PHONY: race
 race: need-cc ## run all tests, those of what is concurrent under the race detector

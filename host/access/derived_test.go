@@ -102,9 +102,9 @@ func TestRotateSigning(t *testing.T) {
 			}
 			return text
 		}
-		first := derive(two)
+		derive(two)
 		one.clock.Advance(31 * 24 * time.Hour)
-		first = derive(two)
+		first := derive(two)
 		one.Tend(t.Context()) // which replaces the key that signs
 		second := derive(one)
 		if signer(first) == signer(second) {

@@ -127,24 +127,24 @@ func (a *Access) openProviders(cfg Config) ([]*provider, error) {
 func (p Provider) check() error {
 	switch {
 	case !isWord(p.ID) || len(p.ID) > 40:
-		return errors.New("ID must be a word of letters, digits and hyphens")
+		return errors.New("the ID must be a word of letters, digits and hyphens")
 	case !isSafe(p.Issuer):
-		return errors.New("Issuer must be an https URL without a query")
+		return errors.New("the Issuer must be an https URL without a query")
 	case p.ClientID == "":
-		return errors.New("ClientID is required")
+		return errors.New("a ClientID is required")
 	case len(p.Rules) == 0:
-		return errors.New("Rules are required: without one nobody is let in")
+		return errors.New("some Rules are required: without one nobody is let in")
 	}
 	for i, r := range p.Rules {
 		switch {
 		case r.Claim == "" || r.Value == "" || r.Value == "*@":
-			return fmt.Errorf("Rules[%d] needs a Claim and a Value", i)
+			return fmt.Errorf("rule %d needs a Claim and a Value", i)
 		case r.Operator == (r.Workspace != ""):
-			return fmt.Errorf("Rules[%d] needs either a Workspace or Operator", i)
+			return fmt.Errorf("rule %d needs either a Workspace or Operator", i)
 		case r.Workspace != "" && !isWorkspaceName(r.Workspace):
-			return fmt.Errorf("Rules[%d]: no workspace can have that name", i)
+			return fmt.Errorf("rule %d: no workspace can have that name", i)
 		case len(r.Scopes) == 0 || slices.ContainsFunc(r.Scopes, func(s Scope) bool { return !slices.Contains(Scopes, s) }):
-			return fmt.Errorf("Rules[%d] needs Scopes, of read, write, use, admin and release", i)
+			return fmt.Errorf("rule %d needs Scopes, of read, write, use, admin and release", i)
 		}
 	}
 	return nil

@@ -97,7 +97,9 @@ func TestRates(t *testing.T) {
 // At once, no more are let through than there are.
 func TestRatesAtOnce(t *testing.T) {
 	t.Parallel()
-	p := open(t, nil, func(c *access.Config) { c.Rates.Key, c.Rates.Workspace = access.Rate{PerSecond: 1, Burst: 20_000}, access.Rate{PerSecond: -1} })
+	p := open(t, nil, func(c *access.Config) {
+		c.Rates.Key, c.Rates.Workspace = access.Rate{PerSecond: 1, Burst: 20_000}, access.Rate{PerSecond: -1}
+	})
 	_, token := p.key(access.NewKey{Workspace: "default", Scopes: access.Scopes})
 	c := p.caller(token)
 	var through atomic.Int64

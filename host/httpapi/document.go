@@ -47,10 +47,7 @@ var tags = []*huma.Tag{
 }
 
 // A representation is a document that does not change.
-type representation struct {
-	body []byte
-	etag string
-}
+type representation struct{ body []byte }
 
 // about is the part of the document that no operation says.
 func about() *huma.OpenAPI {

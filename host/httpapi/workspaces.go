@@ -34,7 +34,6 @@ type (
 			Name string `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-zA-Z0-9][a-zA-Z0-9._-]*$" example:"acme"`
 		}
 	}
-	workspaceOut    struct{ Body Workspace }
 	contentsOut     struct{ Body WorkspaceContents }
 	deleteWorkspace struct {
 		OneWorkspace

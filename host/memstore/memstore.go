@@ -30,7 +30,7 @@ type Store struct {
 	ids     map[string][]string // :: workspace → its IDs, sorted
 	log     log
 	trail   []host.TrailEntry // in the order of their numbers
-	epoch   uint64 // of the newest lease on any record; so one made again starts no lower
+	epoch   uint64            // of the newest lease on any record; so one made again starts no lower
 }
 
 var _ host.Store = (*Store)(nil)

@@ -204,11 +204,11 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: answered %v", origin, h)
 		}
 	}
-	wrong := ask("GET", "https://app.example")
+	ask("GET", "https://app.example")
 	r := s.request(t, "GET", "/v1", nil)
 	r.Header.Set("Origin", "https://app.example")
 	r.Header.Set("Authorization", "Bearer chk_wrong")
-	if wrong = s.do(t, r); wrong.StatusCode != 401 || wrong.Header.Get("Access-Control-Allow-Origin") != "https://app.example" {
+	if wrong := s.do(t, r); wrong.StatusCode != 401 || wrong.Header.Get("Access-Control-Allow-Origin") != "https://app.example" {
 		t.Errorf("a page cannot read why: %d %v", wrong.StatusCode, wrong.Header)
 	}
 	for _, o := range []string{"*", "https://*.example", "https://app.example/", "app.example", "HTTPS://app.example", "null", "file://x"} {

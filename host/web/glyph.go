@@ -5,7 +5,6 @@ package web
 import (
 	"html/template"
 	"net/http"
-	"strings"
 	"unicode"
 
 	"github.com/credhost/credhost/sdk"
@@ -53,12 +52,10 @@ var monograms = []string{"#1d4f91", "#7a3e9d", "#a03c5b", "#8a4b08", "#3d6b1f", 
 
 // monogram draws the sign of a type that has none.
 func monogram(s sdk.Schema) string {
-	letters, sum := "", 0
-	for _, word := range strings.FieldsFunc(s.Title+" "+s.Name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		for _, r := range word {
-			if len([]rune(letters)) < 1 {
-				letters += string(unicode.ToUpper(r))
-			}
+	letter, sum := "", 0
+	for _, r := range s.Title + " " + s.Name {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			letter = string(unicode.ToUpper(r))
 			break
 		}
 	}
@@ -66,7 +63,7 @@ func monogram(s sdk.Schema) string {
 		sum += int(r)
 	}
 	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" fill="` + monograms[sum%len(monograms)] +
-		`"/><text x="20" y="27.5" font-family="system-ui, sans-serif" font-size="21" font-weight="650" fill="#fff" text-anchor="middle">` + template.HTMLEscapeString(letters) + `</text></svg>`
+		`"/><text x="20" y="27.5" font-family="system-ui, sans-serif" font-size="21" font-weight="650" fill="#fff" text-anchor="middle">` + template.HTMLEscapeString(letter) + `</text></svg>`
 }
 
 // icon serves the sign of a type, which is a plugin's: as an image nothing of it

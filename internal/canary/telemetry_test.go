@@ -67,4 +67,3 @@ func (g *gauge) write(ctx context.Context, e *engine) error {
 		after = some[len(some)-1].ID
 	}
 }
-
