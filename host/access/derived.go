@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -49,6 +50,7 @@ type claims struct {
 // most [MaxDerived] and ends when the caller's own key does. It is not stored: it
 // ends with the key or the session that it is of, however often it was derived
 // on the way. It never has the scope admin, and so makes nothing that outlives it.
+// That it was made is in the audit trail, or it is not handed out.
 func (a *Access) Derive(ctx context.Context, of Caller, scopes []Scope, limits Limits, life time.Duration) (text string, expires time.Time, err error) {
 	c, err := a.claim(of, scopes, limits, life)
 	if err != nil {
@@ -66,7 +68,12 @@ func (a *Access) Derive(ctx context.Context, of Caller, scopes []Scope, limits L
 	if len(text) > maxDerived {
 		return "", time.Time{}, wrong("limits", "they are too many for a derived key, whose token carries them all: name fewer")
 	}
-	return text, time.Unix(c.Expires, 0).UTC(), nil
+	expires = time.Unix(c.Expires, 0).UTC()
+	if err := a.h.Record(ctx, host.Event{Workspace: of.Workspace, Action: "derive key", Subject: c.ID, Outcome: "ok",
+		Detail: map[string]string{"of": c.Of, "scopes": scopeList(c.Scopes), "expires": expires.Format(time.RFC3339)}}); err != nil {
+		return "", time.Time{}, err
+	}
+	return text, expires, nil
 }
 
 // claim says what a derived key of the caller says.
