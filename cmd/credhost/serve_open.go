@@ -57,7 +57,9 @@ func (s *server) open(ctx context.Context) (err error) {
 	if in.access, err = access.Open(ctx, s.accessConfig(&p.settings)); err != nil {
 		return setup(err, "")
 	}
-	if in.events, err = events.Open(ctx, events.Config{Host: h, Feed: feed, Access: in.access, Egress: p.egress(), Logger: s.log}); err != nil {
+	hooks := p.egress()
+	hooks.Allow = p.webhookAllow // who may register a webhook is not who says what credentials reach
+	if in.events, err = events.Open(ctx, events.Config{Host: h, Feed: feed, Access: in.access, Egress: hooks, Logger: s.log}); err != nil {
 		return setup(err, "")
 	}
 	if in.flows, err = connectflow.Open(connectflow.Config{Host: h, StartURL: s.origin + "/connect/start"}); err != nil {

@@ -16,6 +16,7 @@ type serving struct {
 	hosts                                              list
 	insecureListen, behindProxy                        bool
 	trustedProxy                                       prefixes
+	webhookAllow                                       prefixes
 	forwarded                                          bool
 	corsOrigin                                         list
 	noSigninLink, noAccessLog                          bool
@@ -57,6 +58,8 @@ var settingsOfServe = []setting{
 		help: "have those proxies say so in Forwarded (RFC 7239), and not in X-Forwarded-For"},
 	{name: "cors-origin", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.corsOrigin }),
 		help: "`origin` of a page, such as https://app.example, whose scripts may call the API and the proxy with a key, again for more"},
+	{name: "webhook-allow-address", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.webhookAllow }),
+		help: "private or special addresses that webhooks may be sent to, a `CIDR`, again for more; what --allow-address opens to credentials is none"},
 	{name: "tls-cert", serving: true, path: true, define: text(func(s *settings) *string { return &s.tlsCert }),
 		help: "PEM `file` of the certificate to show, with its chain; read again when it changes"},
 	{name: "tls-key", serving: true, path: true, define: text(func(s *settings) *string { return &s.tlsKey }),
