@@ -25,6 +25,7 @@ const signedIn = "https://host.example/signin/callback"
 type door struct {
 	*access.Access
 	other *access.Access
+	host  *host.Host // of Access
 	t     *testing.T
 	front *front
 	clock *clock
@@ -34,16 +35,20 @@ type door struct {
 
 // openDoor lets in everybody of example.com whose mail address is verified, to
 // use, and the group ops to administer.
-func openDoor(t *testing.T) *door {
+func openDoor(t *testing.T) *door { return openDoorAt(t, signedIn) }
+
+// openDoorAt has the provider send people back to another address.
+func openDoorAt(t *testing.T, back string) *door {
 	t.Helper()
-	d := &door{t: t, front: oidcProvider.start(t, signedIn), clock: &clock{}, log: &lines{}, seen: []string{secret}}
-	d.front.begin(t, signedIn, true)
+	d := &door{t: t, front: oidcProvider.start(t, back), clock: &clock{}, log: &lines{}, seen: []string{secret}}
+	d.front.begin(t, back, true)
 	keys, err := sealer.NewKeyring()
 	if err != nil {
 		t.Fatal(err)
 	}
 	store := memstore.New()
-	d.Access, d.other = d.open(store, sealer.New(keys)), d.open(store, sealer.New(keys))
+	d.other, _ = d.open(store, sealer.New(keys))
+	d.Access, d.host = d.open(store, sealer.New(keys))
 	t.Cleanup(func() {
 		for _, c := range d.seen {
 			if c != "" && strings.Contains(d.log.String(), c) {
@@ -54,7 +59,7 @@ func openDoor(t *testing.T) *door {
 	return d
 }
 
-func (d *door) open(store host.Store, seal host.Sealer) *access.Access {
+func (d *door) open(store host.Store, seal host.Sealer) (*access.Access, *host.Host) {
 	d.t.Helper()
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h, err := host.Open(d.t.Context(), host.Config{Plugins: []string{d.t.TempDir()}, Runtime: filepath.Join(d.t.TempDir(), "r"),
@@ -76,7 +81,7 @@ func (d *door) open(store host.Store, seal host.Sealer) *access.Access {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { a.Close() })
-	return a
+	return a, h
 }
 
 // begin begins a visit, and changes where it leads.
