@@ -142,7 +142,7 @@ func TestRefusesOne(t *testing.T) {
 		hook := n.hook(t, r)
 		n.publish(t, 0, 4)
 		eventually(t, "it has failed", func() bool { return r.attempts() >= 2 })
-		for range 5 { // some minutes
+		for range 20 { // some minutes: how long it was is looked at below
 			if len(r.taken()) == 3 {
 				break
 			}
@@ -333,10 +333,9 @@ func TestRotates(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(2)
-	r.set(func(r *receiver) {
-		if len(r.bad) != 1 {
-			t.Errorf("an old secret must end at once: %v", r.bad)
-		}
+	eventually(t, "an old secret ends at once", func() (refused bool) {
+		r.set(func(r *receiver) { refused = len(r.bad) == 1 })
+		return refused
 	})
 	if _, _, err := n.RotateSecret(t.Context(), workspace, hook.ID, 8*24*time.Hour); err == nil {
 		t.Error("an old secret may not live for ever")
