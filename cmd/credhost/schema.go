@@ -45,7 +45,7 @@ the same bytes everywhere. docs/forms.md says how to use them.`,
 				return err
 			}
 			cfg := form.Config{Schema: t.Schema, Can: t.Can}
-			if c.Flags().Changed("lang") { // by the flag or its variable
+			if p.from["lang"] != "" { // by a flag, a variable or the file
 				cfg.Languages = p.lang
 			}
 			_, err = p.out.Write(formats[i].Render(form.New(cfg)))
