@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -43,14 +44,7 @@ func (a *album) seal(path, name string) (*binary, error) {
 
 // sealLarge seals what in holds, which is from path, in a file system of its own.
 func sealLarge(large *sandbox.Memory, in io.Reader, path, name string, hide bool) (*binary, error) {
-	mem, err := large.Create(name)
-	if err != nil {
-		return nil, fmt.Errorf("making room for %s: %w", path, err)
-	}
-	sum, err := fill(mem, in, path)
-	if cerr := mem.Close(); err == nil {
-		err = cerr
-	}
+	sum, err := write(large, in, path, name)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +53,23 @@ func sealLarge(large *sandbox.Memory, in io.Reader, path, name string, hide bool
 		return nil, fmt.Errorf("sealing %s in memory: %w", path, err)
 	}
 	return &binary{digest: sum, file: f, path: pathOf(f), hidden: hide}, nil
+}
+
+// write makes a file of what in holds. Meanwhile nothing else is started: a child
+// has all descriptors until it executes its own program, and what somebody can
+// write to cannot be executed.
+func write(large *sandbox.Memory, in io.Reader, path, name string) (digest, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	mem, err := large.Create(name)
+	if err != nil {
+		return "", fmt.Errorf("making room for %s: %w", path, err)
+	}
+	sum, err := fill(mem, in, path)
+	if cerr := mem.Close(); err == nil {
+		err = cerr
+	}
+	return sum, err
 }
 
 // pathOf returns a path to an open file, for this process and its children.
