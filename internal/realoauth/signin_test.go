@@ -178,7 +178,7 @@ func TestSignInRefused(t *testing.T) {
 		"a cookie that was cut":    {q, cookie[:len(cookie)-1]},
 		"a cookie that was made":   {q, strings.Replace(cookie, ".", ".e", 1)},
 		"no state":                 {changed(func(q url.Values) { q.Del("state") }), cookie},
-		"another state":            {changed(func(q url.Values) { q.Set("state", "x"+q.Get("state")[1:]) }), cookie},
+		"another state":            {changed(func(q url.Values) { q.Set("state", strings.Repeat("x", len(q.Get("state")))) }), cookie},
 		"two states":               {changed(func(q url.Values) { q.Add("state", q.Get("state")) }), cookie},
 		"no iss":                   {changed(func(q url.Values) { q.Del("iss") }), cookie},
 		"another's iss":            {changed(func(q url.Values) { q.Set("iss", "https://evil.example") }), cookie},
@@ -193,7 +193,7 @@ func TestSignInRefused(t *testing.T) {
 	if _, _, _, err := d.FinishVisit(t.Context(), "https://host.example/elsewhere", q, cookie); !errors.Is(err, sdk.Denied) {
 		t.Errorf("at another address: %v", err)
 	}
-	d.denied("another code", sdk.Denied, changed(func(q url.Values) { q.Set("code", "x"+q.Get("code")[1:]) }), cookie)
+	d.denied("another code", sdk.Denied, changed(func(q url.Values) { q.Set("code", strings.Repeat("x", len(q.Get("code")))) }), cookie)
 	if _, _, _, err := d.FinishVisit(t.Context(), signedIn, q, cookie); err != nil {
 		t.Errorf("after all that: %v", err)
 	}
