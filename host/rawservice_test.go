@@ -61,7 +61,7 @@ func (s *rawService) base() string { return "http://" + s.Addr().String() }
 
 func (s *rawService) serve(conn net.Conn) {
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	var seen bytes.Buffer
 	br := bufio.NewReader(io.TeeReader(conn, &seen))
 	if _, err := br.Peek(1); err != nil {
@@ -87,7 +87,7 @@ func (s *rawService) serve(conn net.Conn) {
 // settle is take, once no connection is busy any more.
 func (s *rawService) settle(n int) [][]byte {
 	came := s.take(n)
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
 		s.mu.Lock()
 		busy := s.busy
 		s.mu.Unlock()
@@ -100,7 +100,7 @@ func (s *rawService) settle(n int) [][]byte {
 
 // take returns what has come, by connection, once at least n have ended.
 func (s *rawService) take(n int) [][]byte {
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
 		s.mu.Lock()
 		if len(s.came) >= n || time.Now().After(end) {
 			came := s.came

@@ -121,12 +121,12 @@ func TestRotateSigning(t *testing.T) {
 		}
 		for _, p := range []*place{one, two} {
 			for _, text := range []string{first, second} {
-				for end := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+				for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 					if _, err := p.Caller(t.Context(), text); errors.Is(err, sdk.Denied) {
 						break
 					}
 					if time.Now().After(end) {
-						t.Error("what an old key has signed is still good after two seconds")
+						t.Error("what an old key has signed is still good")
 						break
 					}
 				}

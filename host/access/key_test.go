@@ -187,9 +187,9 @@ func TestTwoHosts(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		for name, ask := range asks {
-			for end := time.Now().Add(2 * time.Second); !errors.Is(ask(), sdk.Denied); time.Sleep(10 * time.Millisecond) {
+			for end := time.Now().Add(20 * time.Second); !errors.Is(ask(), sdk.Denied); time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(end) {
-					t.Errorf("%s still works after two seconds", name)
+					t.Errorf("%s still works", name)
 					break
 				}
 			}

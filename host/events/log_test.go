@@ -253,7 +253,7 @@ func TestSubscribe(t *testing.T) {
 			if ev.ID != want.ID {
 				t.Errorf("%v", ev)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Fatal("another host's event did not arrive")
 		}
 	}

@@ -37,7 +37,7 @@ func newLedger(t *testing.T) *ledger {
 			}
 			all.Go(func() {
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(5 * time.Second))
+				conn.SetDeadline(time.Now().Add(20 * time.Second))
 				for br := bufio.NewReader(conn); ; {
 					r, err := http.ReadRequest(br)
 					if err != nil {
@@ -117,7 +117,7 @@ func (s *scene) pour(t *testing.T, request string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	io.WriteString(conn, request)
 	conn.(*net.TCPConn).CloseWrite()
 	io.Copy(io.Discard, conn)

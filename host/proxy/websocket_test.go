@@ -56,7 +56,7 @@ func sockets(w http.ResponseWriter, r *http.Request) {
 
 func (s *scene) dial(t testing.TB, address string, via *http.Client) (*websocket.Conn, *http.Response, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	o := &websocket.DialOptions{HTTPClient: via, Subprotocols: []string{"lines"}, CompressionMode: websocket.CompressionContextTakeover, HTTPHeader: http.Header{}}
 	if via == nil {
@@ -90,7 +90,7 @@ func contextReading(t testing.TB, c *websocket.Conn) context.Context {
 			t.Errorf("parted with %v", err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }

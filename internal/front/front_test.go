@@ -239,7 +239,7 @@ func TestShutdown(t *testing.T) {
 		}
 		return err != nil
 	}
-	for end := time.Now().Add(5 * time.Second); !refused(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !refused(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("who comes after the end is let in")
 		}
@@ -252,7 +252,7 @@ func TestShutdown(t *testing.T) {
 	if n := <-done; n != 1 {
 		t.Errorf("%d requests were cut off instead of one", n)
 	}
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.ReadAll(upgraded); err != nil && strings.Contains(err.Error(), "timeout") {
 		t.Error("what was upgraded lives on")
 	}
