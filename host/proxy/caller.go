@@ -31,6 +31,9 @@ func (x *exchange) identify() (err error) {
 	case err != nil:
 		return err
 	}
+	if err := x.derivedAlone(); err != nil {
+		return err
+	}
 	if q := x.h.cfg.Access.Allow(x.caller); q.Wait > 0 {
 		q.Header(x.w.Header())
 		return q.Err()
@@ -52,6 +55,12 @@ func (x *exchange) shown() (user string, err error) {
 			}
 			x.token, x.ownAuthorization = key[0], true
 			return "", nil
+		}
+	}
+	if len(header) == 0 && x.target.byPath {
+		if key, err := x.keyOfPage(); err != nil || key != "" {
+			x.token = key
+			return "", err
 		}
 	}
 	if len(header) != 1 {

@@ -153,6 +153,15 @@ const ask = async (name, base, key, init) => {
 await ask("allowed", %q, %q, {method: "PATCH", body: "{}"});
 await ask("with cookies", %q, %q, {method: "PATCH", body: "{}", credentials: "include"});
 await ask("wrong key", %q, "chk_wrong", {method: "GET"});
+const talk = (name, base, key, ...protocols) => new Promise((done) => {
+	const ws = new WebSocket(base.replace("http", "ws") + "/v1/socket", ["credhost", "credhost.key." + key, ...protocols]);
+	ws.onopen = () => ws.send("hello");
+	ws.onmessage = (m) => { seen[name] = [ws.protocol, m.data]; ws.close(); };
+	ws.onclose = () => { seen[name] ??= ["TypeError"]; done(); };
+});
+await talk("socket", %q, %q, "lines");
+await talk("socket without a choice", %q, %q);
+await talk("socket with a key that lasts", %q, %q);
 await fetch("/done", {method: "POST", body: JSON.stringify(seen)});
 </script>`
 
@@ -185,9 +194,13 @@ func TestChromium(t *testing.T) {
 	t.Cleanup(mine.Close)
 	t.Cleanup(other.Close)
 	s := newScene(t, setting{proxy: func(c *proxy.Config) { c.Origins = []string{mine.URL} }})
-	asked := 0
+	asked, short := 0, s.derived(t)
 	s.Echo.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
+		if r.Header["Upgrade"] != nil {
+			sockets(w, r)
+			return
+		}
 		w.Header().Set("X-Seen", r.Method+" "+r.Header.Get("Origin"))
 		for _, part := range []string{"one ", "two ", "three"} {
 			io.WriteString(w, part)
@@ -203,7 +216,7 @@ func TestChromium(t *testing.T) {
 			}
 		}
 	})
-	html = fmt.Sprintf(page, s.base(), s.key, s.base(), s.key, s.base())
+	html = fmt.Sprintf(page, s.base(), s.key, s.base(), s.key, s.base(), s.base(), short, s.base(), short, s.base(), s.key)
 	visit := func(address string) map[string][]any {
 		ctx, leave := context.WithTimeout(t.Context(), time.Minute)
 		defer leave()
@@ -232,6 +245,16 @@ func TestChromium(t *testing.T) {
 	}
 	if got := fmt.Sprint(seen["wrong key"]); !strings.HasPrefix(got, "[401 ") {
 		t.Errorf("a page that shows a wrong key: %s", got)
+	}
+	for name, want := range map[string]string{"socket": "[lines hello]", "socket without a choice": "[credhost hello]", "socket with a key that lasts": "[TypeError]"} {
+		if got := fmt.Sprint(seen[name]); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	for _, r := range s.Echo.Requests() {
+		if text := fmt.Sprint(r.Header); strings.Contains(text, short) || strings.Contains(text, "credhost") {
+			t.Errorf("the service was sent %s", text)
+		}
 	}
 	before := asked
 	for name, got := range visit(other.URL) {

@@ -31,6 +31,7 @@ type exchange struct {
 	token            string // the key
 	user             string // that was named with it
 	ownAuthorization bool   // the caller's Authorization is for the service
+	asProtocol       bool   // a page has shown the key as a subprotocol
 	caller           access.Caller
 	workspace        *host.Workspace
 	credential       string

@@ -108,6 +108,7 @@ func (x *exchange) header() http.Header {
 		}
 		x.withoutPage(out)
 	}
+	x.forService(out)
 	if httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
 		out["Te"] = []string{"trailers"}
 	}

@@ -14,7 +14,8 @@
 // credential its user, or the header Credhost-Credential. A proxy cannot add to
 // what is encrypted between two others, so CONNECT is refused: the caller asks for
 // http://, and the proxy speaks TLS with the service, if the credential is for
-// https:// there, or if Credhost-Scheme says https.
+// https:// there, or if Credhost-Scheme says https. A page's WebSocket, which has no
+// headers, shows a derived key as a subprotocol in path mode: see pagesocket.go.
 //
 // Whoever has a key of the host itself names the workspace in the header
 // Credhost-Workspace.

@@ -40,6 +40,7 @@ func (x *exchange) tunnel(ctx context.Context, resp *http.Response) error {
 	defer stop()
 	h := x.w.Header()
 	x.answerHeader(h, resp.Header)
+	x.chosen(h)
 	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, resp.Header["Upgrade"]
 	if err := writeSwitch(conn, h); err != nil {
 		return nil
