@@ -12,7 +12,7 @@
 //
 // Read this file first; chain.go has the hash, write.go how entries are added,
 // use.go how uses are counted, verify.go how the chain is checked, and keep.go
-// how old entries go.
+// how old entries go. inspect.go lets those outside verify it.
 //
 // # What it promises
 //
@@ -86,7 +86,8 @@ type Trail struct {
 	keys  atomic.Pointer[keys]
 	uses  uses
 
-	measure measure
+	measure    measure
+	inspecting inspecting
 
 	mu      sync.Mutex
 	waiting []*waiting // in the order in which they came

@@ -8,13 +8,13 @@ import (
 	"crypto/hmac"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/sdk"
 )
 
 // A Report says what [Trail.Verify] has seen.
@@ -43,6 +43,10 @@ type Report struct {
 type Broken struct {
 	Seq    uint64 `json:"seq"` // the first entry that is wrong, or that is missing
 	Reason string `json:"reason"`
+
+	// Head says that all of the trail that is there is as hosts have written it,
+	// and that it is the [Check].Head that is not in it.
+	Head bool `json:"head,omitempty"`
 }
 
 // Error says where the trail is broken, and what to do.
@@ -82,6 +86,9 @@ func (t *Trail) Verify(ctx context.Context, c Check) (Report, error) {
 	}
 }
 
+// headField is the field of errors that say what is wrong with [Check].Head.
+var headField = sdk.Field{Name: "head"}
+
 // A wanted head is one that must be in the trail.
 type wanted struct {
 	seq  uint64 // 0: anywhere
@@ -100,7 +107,7 @@ func parseHead(text string) (w wanted, err error) {
 		w.hash, err = hex.DecodeString(hash)
 	}
 	if err != nil || len(w.hash) != hashSize {
-		return w, errors.New("the head to compare with is the number and the hash of an entry, as verify prints them: 12:ab34…")
+		return w, sdk.Errorf(sdk.Invalid, "the head to compare with is the number and the hash of an entry, as verify prints them: 12:ab34…").In(headField)
 	}
 	return w, nil
 }
@@ -158,10 +165,10 @@ func (v *verification) find(seq uint64, hash []byte) {
 // next verifies the next entry.
 func (v *verification) next(e host.TrailEntry) error {
 	if e.Seq != v.at.seq+1 {
-		return &Broken{v.at.seq + 1, fmt.Sprintf("it is missing, and so is all before entry %d; nobody has trimmed them", e.Seq)}
+		return &Broken{Seq: v.at.seq + 1, Reason: fmt.Sprintf("it is missing, and so is all before entry %d; nobody has trimmed them", e.Seq)}
 	}
 	if !hmac.Equal(v.keys.hash(e.Seq, v.at.hash, e.Event), e.Hash) {
-		return &Broken{e.Seq, "it was changed, or was written by somebody who has not the key, or the entry before it is another"}
+		return &Broken{Seq: e.Seq, Reason: "it was changed, or was written by somebody who has not the key, or the entry before it is another"}
 	}
 	event, err := v.event(e)
 	if err != nil {
@@ -185,11 +192,11 @@ func (v *verification) next(e host.TrailEntry) error {
 func (v *verification) event(e host.TrailEntry) (host.Event, error) {
 	var event host.Event
 	if json.Unmarshal(e.Event, &event) != nil {
-		return event, &Broken{e.Seq, "it cannot be read"}
+		return event, &Broken{Seq: e.Seq, Reason: "it cannot be read"}
 	}
 	if !event.Time.Equal(e.Time) || event.Workspace != e.Workspace || event.Credential != e.Credential ||
 		string(event.Actor) != e.Actor || event.Action != e.Action {
-		return event, &Broken{e.Seq, "the columns by which it is found were changed"}
+		return event, &Broken{Seq: e.Seq, Reason: "the columns by which it is found were changed"}
 	}
 	return event, nil
 }
@@ -200,9 +207,9 @@ func (v *verification) end() error {
 	case v.want.hash == nil || v.found:
 		return nil
 	case v.want.seq > 0 && v.want.seq <= v.report.Trimmed:
-		return fmt.Errorf("audit: entry %d was trimmed, so nothing can be said of it: compare with a head of entry %d or later", v.want.seq, v.report.Trimmed)
+		return sdk.Errorf(sdk.Invalid, "entry %d was trimmed, so nothing can be said of it: compare with a head of entry %d or later", v.want.seq, v.report.Trimmed).In(headField)
 	case v.want.seq > 0 && v.want.seq <= v.at.seq:
-		return &Broken{v.want.seq, "it is not the one whose hash was written down: the trail is another"}
+		return &Broken{Head: true, Seq: v.want.seq, Reason: "it is not the one whose hash was written down: the trail is another"}
 	}
-	return &Broken{v.at.seq + 1, "it is missing: the entry whose hash was written down is not in the trail, so its end was cut off, or an older copy of the store was put back"}
+	return &Broken{Head: true, Seq: v.at.seq + 1, Reason: "it is missing: the entry whose hash was written down is not in the trail, so its end was cut off, or an older copy of the store was put back"}
 }
