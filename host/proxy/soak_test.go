@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -202,9 +203,12 @@ func (s *scene) expect(ctx context.Context, method, path string, body io.Reader,
 		return err.Error()
 	}
 	defer resp.Body.Close()
-	n, err := io.Copy(io.Discard, resp.Body)
-	if err != nil || resp.StatusCode != status || path == "/large" && n != 256<<10 {
-		return path + ": " + resp.Status
+	if resp.StatusCode != status {
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // why the proxy refused it
+		return path + ": " + resp.Status + ": " + string(said)
+	}
+	if n, err := io.Copy(io.Discard, resp.Body); err != nil || path == "/large" && n != 256<<10 {
+		return fmt.Sprintf("%s: %d bytes, and %v", path, n, err)
 	}
 	return ""
 }
