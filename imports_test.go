@@ -71,8 +71,9 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/proxy", "sdk host host/access host/audit", "x/net"},
 	{"host/web", "sdk host host/access host/audit host/connectflow host/events host/form host/registry", ""},
 	{"host/memstore", "host", ""},
-	{"host/sqlitestore", "host", "sqlite"},
-	{"host/pgstore", "host", "pgx"},
+	{"internal/sqlrow", "host", ""},
+	{"host/sqlitestore", "host internal/sqlrow", "sqlite"},
+	{"host/pgstore", "host internal/sqlrow", "pgx"},
 	{"host/storetest", "host", ""},
 
 	{"plugins/*", "sdk sdk/oauth sdk/serve", ""},

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/sqlrow"
 )
 
 // Get returns a record, as [host.Store] says.
@@ -31,7 +32,7 @@ func (s *Store) List(ctx context.Context, q host.Query) ([]host.Record, error) {
 	before, limit := int64(math.MaxInt64), 100
 	if !q.Before.IsZero() {
 		var err error
-		if before, err = nanoseconds(q.Before); err != nil {
+		if before, err = sqlrow.Nanoseconds(q.Before); err != nil {
 			return nil, err
 		}
 	}
@@ -43,7 +44,7 @@ func (s *Store) List(ctx context.Context, q host.Query) ([]host.Record, error) {
 
 // Due returns the records that are due, as [host.Store] says.
 func (s *Store) Due(ctx context.Context, until time.Time, limit int) ([]host.Record, error) {
-	last, err := nanoseconds(until)
+	last, err := sqlrow.Nanoseconds(until)
 	if err != nil {
 		return nil, err
 	}
@@ -98,17 +99,17 @@ func (s *Store) Delete(ctx context.Context, workspace, id string) error {
 
 // values returns the columns of a record.
 func values(r host.Record) ([]any, error) {
-	created, err := nanoseconds(r.Created)
+	created, err := sqlrow.Nanoseconds(r.Created)
 	if err != nil {
 		return nil, err
 	}
-	updated, err := nanoseconds(r.Updated)
+	updated, err := sqlrow.Nanoseconds(r.Updated)
 	if err != nil {
 		return nil, err
 	}
 	var due *int64
 	if !r.Due.IsZero() {
-		n, err := nanoseconds(r.Due)
+		n, err := sqlrow.Nanoseconds(r.Due)
 		if err != nil {
 			return nil, err
 		}
@@ -130,30 +131,9 @@ func scan(row pgx.Row) (r host.Record, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Generation, r.Created, r.Updated = uint64(generation), instant(created), instant(updated)
+	r.Generation, r.Created, r.Updated = uint64(generation), sqlrow.Instant(created), sqlrow.Instant(updated)
 	if due != nil {
-		r.Due = instant(*due)
+		r.Due = sqlrow.Instant(*due)
 	}
 	return r, nil
-}
-
-// zeroTime stands for the zero time, which no number of nanoseconds reaches.
-const zeroTime = math.MinInt64
-
-func nanoseconds(t time.Time) (int64, error) {
-	if t.IsZero() {
-		return zeroTime, nil
-	}
-	n := t.UnixNano()
-	if !time.Unix(0, n).Equal(t) {
-		return 0, fmt.Errorf("pgstore: the year %d is not between 1678 and 2261", t.Year())
-	}
-	return n, nil
-}
-
-func instant(n int64) time.Time {
-	if n == zeroTime {
-		return time.Time{}
-	}
-	return time.Unix(0, n).UTC()
 }

@@ -2,7 +2,11 @@
 
 package pgstore
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/credhost/credhost/internal/sqlrow"
+)
 
 // The statements are of the schema "credhost", until inSchema puts them into
 // another. What writes is a function: see migrations/1.sql.
@@ -53,7 +57,7 @@ var inCredhost = statements{
 	note:    `SELECT credhost.note_intent($1, $2, $3, $4, $5, $6)`,
 	unlease: `SELECT credhost.end_lease($1, $2, $3, $4, $5)`,
 
-	trail:       `SELECT ` + entryColumns + ` FROM credhost.trail WHERE `,
+	trail:       `credhost.trail`, // the table
 	appendTrail: `SELECT credhost.append_trail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 	trimTrail:   `SELECT credhost.trim_trail($1, $2)`,
 
@@ -65,7 +69,7 @@ var inCredhost = statements{
 	snapRecords: `SELECT ` + columns + `, s.data, n.data
 		FROM credhost.records r JOIN credhost.sealed s USING (record) LEFT JOIN credhost.intents n USING (record)
 		ORDER BY r.workspace, r.id`,
-	snapTrail: `SELECT ` + entryColumns + ` FROM credhost.trail ORDER BY seq`,
+	snapTrail: `SELECT ` + sqlrow.EntryColumns + ` FROM credhost.trail ORDER BY seq`,
 	clearAll:  `SELECT credhost.clear_all($1, $2)`,
 	fillRecord: `WITH r AS (
 			INSERT INTO credhost.records (workspace, id, kind, type, name, generation, created, updated, due, seq)
@@ -75,7 +79,7 @@ var inCredhost = statements{
 			INSERT INTO credhost.sealed (record, data) SELECT record, $10::bytea FROM r
 		)
 		INSERT INTO credhost.intents (record, data) SELECT record, $11::bytea FROM r WHERE $11::bytea IS NOT NULL`,
-	fillEntry: `INSERT INTO credhost.trail (` + entryColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	fillEntry: `INSERT INTO credhost.trail (` + sqlrow.EntryColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 
 	check: `SELECT current_setting('server_version'), pg_backend_pid(),
 			(SELECT count(*) FROM credhost.records),

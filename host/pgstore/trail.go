@@ -5,15 +5,12 @@ package pgstore
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/sqlrow"
 )
-
-const entryColumns = `seq, time, workspace, credential, actor, action, event, hash`
 
 var errNumbers = errors.New("pgstore: entries of the trail must be numbered without a gap")
 
@@ -28,28 +25,20 @@ func (s *Store) AppendTrail(ctx context.Context, after uint64, hash []byte, entr
 			return errNumbers
 		}
 		var err error
-		if times[i], err = nanoseconds(e.Time); err != nil {
+		if times[i], err = sqlrow.Nanoseconds(e.Time); err != nil {
 			return err
 		}
 		workspaces[i], credentials[i], actors[i], actions[i] = e.Workspace, e.Credential, e.Actor, e.Action
-		events[i], hashes[i] = orEmpty(e.Event), orEmpty(e.Hash)
+		events[i], hashes[i] = sqlrow.OrEmpty(e.Event), sqlrow.OrEmpty(e.Hash)
 	}
 	_, err := s.write(ctx, host.ErrConflict, s.sql.appendTrail, int64(after), hash,
 		times, workspaces, credentials, actors, actions, events, hashes)
 	return err
 }
 
-// orEmpty keeps nothing from being NULL.
-func orEmpty(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
-
 // Trail returns entries, as [host.TrailStore] says.
 func (s *Store) Trail(ctx context.Context, q host.TrailQuery) (page []host.TrailEntry, err error) {
-	query, args, err := s.trailQuery(q)
+	query, args, err := sqlrow.SelectEntries(s.sql.trail, q)
 	if err != nil {
 		return nil, err
 	}
@@ -64,59 +53,7 @@ func (s *Store) Trail(ctx context.Context, q host.TrailQuery) (page []host.Trail
 	return page, err
 }
 
-// trailQuery says only what q restricts, so that the server finds the index for
-// it.
-func (s *Store) trailQuery(q host.TrailQuery) (query string, args []any, err error) {
-	var where []string
-	only := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, fmt.Sprintf("%s $%d", condition, len(args)))
-	}
-	for _, c := range []struct{ column, value string }{
-		{"credential", q.Credential}, {"workspace", q.Workspace}, {"actor", q.Actor}, {"action", q.Action},
-	} {
-		if c.value != "" {
-			only(c.column+" =", c.value)
-		}
-	}
-	if q.Credential != "" {
-		where = append(where, "credential <> ''") // which the index demands
-	}
-	if !q.Since.IsZero() {
-		at, err := nanoseconds(q.Since)
-		if err != nil {
-			return "", nil, err
-		}
-		only("time >=", at)
-	}
-	if !q.Until.IsZero() {
-		at, err := nanoseconds(q.Until)
-		if err != nil {
-			return "", nil, err
-		}
-		only("time <", at)
-	}
-	only("seq >", int64(q.After))
-	if q.Before > 0 {
-		only("seq <", int64(q.Before))
-	}
-	order := " ORDER BY seq"
-	if q.Newest {
-		order += " DESC"
-	}
-	limit := 100
-	if q.Limit > 0 {
-		limit = q.Limit
-	}
-	return s.sql.trail + strings.Join(where, " AND ") + order + fmt.Sprintf(" LIMIT %d", limit), args, nil
-}
-
-func scanEntry(row pgx.Row) (e host.TrailEntry, err error) {
-	var seq, at int64
-	err = row.Scan(&seq, &at, &e.Workspace, &e.Credential, &e.Actor, &e.Action, &e.Event, &e.Hash)
-	e.Seq, e.Time = uint64(seq), instant(at)
-	return e, err
-}
+func scanEntry(row pgx.Row) (host.TrailEntry, error) { return sqlrow.ScanEntry(row) }
 
 // TrimTrail removes the oldest entries, as [host.TrailStore] says.
 func (s *Store) TrimTrail(ctx context.Context, upTo uint64) error {

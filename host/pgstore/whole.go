@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/sqlrow"
 )
 
 var _ host.WholeStore = (*Store)(nil)
@@ -23,7 +24,7 @@ func (s *Store) All(ctx context.Context, workspace, id string, limit int) ([]hos
 // before is left behind as the comment of this package says.
 func (s *Store) Reseal(ctx context.Context, was, now host.Record) error {
 	_, err := s.write(ctx, host.ErrConflict, s.sql.reseal,
-		was.Workspace, was.ID, orEmpty(was.Sealed), orEmpty(now.Sealed), was.Intent, now.Intent)
+		was.Workspace, was.ID, sqlrow.OrEmpty(was.Sealed), sqlrow.OrEmpty(now.Sealed), was.Intent, now.Intent)
 	return err
 }
 
@@ -135,12 +136,12 @@ func (f *filling) Entry(ctx context.Context, e host.TrailEntry) error {
 		return errNumbers
 	}
 	f.last = e.Seq
-	at, err := nanoseconds(e.Time)
+	at, err := sqlrow.Nanoseconds(e.Time)
 	if err != nil {
 		return err
 	}
 	return f.queue(ctx, len(e.Event), f.s.sql.fillEntry,
-		int64(e.Seq), at, e.Workspace, e.Credential, e.Actor, e.Action, orEmpty(e.Event), orEmpty(e.Hash))
+		int64(e.Seq), at, e.Workspace, e.Credential, e.Actor, e.Action, sqlrow.OrEmpty(e.Event), sqlrow.OrEmpty(e.Hash))
 }
 
 // What is sent at once.

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/sqlrow"
 )
 
 // wantError fails unless the error names the file and says all parts.
@@ -190,7 +191,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		INSERT INTO records (record, workspace, id, kind, type, name, generation, created, updated, size, seq, lease_owner, lease_epoch, lease_until)
 		VALUES (1, 'acme', 'a', 'credential', 'halopsa', '', 1, %d, 0, %d, 2, 'me', 3, 9000000000000);
 		INSERT INTO sealed VALUES (1, x'%x');
-		UPDATE sequence SET last = 3`, applicationID, int64(zeroTime), len(old.Sealed), pad(old.Sealed, pageSize)))
+		UPDATE sequence SET last = 3`, applicationID, int64(sqlrow.ZeroTime), len(old.Sealed), pad(old.Sealed, pageSize)))
 
 	s := openStore(t, Config{Path: path})
 	old.Updated = time.Unix(0, 0).UTC()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/sqlrow"
 )
 
 // The statements of both pools; prepare parses them.
@@ -75,7 +76,7 @@ func (s *Store) Get(ctx context.Context, workspace, id string) (r host.Record, e
 func (s *Store) List(ctx context.Context, q host.Query) (page []host.Record, err error) {
 	before, limit := int64(math.MaxInt64), 100
 	if !q.Before.IsZero() {
-		if before, err = nanoseconds(q.Before); err != nil {
+		if before, err = sqlrow.Nanoseconds(q.Before); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +96,7 @@ func (s *Store) List(ctx context.Context, q host.Query) (page []host.Record, err
 
 // Due returns the records that are due, as [host.Store] says.
 func (s *Store) Due(ctx context.Context, until time.Time, limit int) (due []host.Record, err error) {
-	last, err := nanoseconds(until)
+	last, err := sqlrow.Nanoseconds(until)
 	if err != nil {
 		return nil, err
 	}
@@ -193,15 +194,15 @@ func (s *Store) Delete(ctx context.Context, workspace, id string) error {
 
 // values returns the columns of a record.
 func values(r host.Record) ([]any, error) {
-	created, err := nanoseconds(r.Created)
+	created, err := sqlrow.Nanoseconds(r.Created)
 	if err != nil {
 		return nil, err
 	}
-	updated, err := nanoseconds(r.Updated)
+	updated, err := sqlrow.Nanoseconds(r.Updated)
 	if err != nil {
 		return nil, err
 	}
-	due, err := nanoseconds(r.Due)
+	due, err := sqlrow.Nanoseconds(r.Due)
 	if err != nil {
 		return nil, err
 	}
@@ -225,9 +226,9 @@ func scanWith(row interface{ Scan(...any) error }, more ...any) (r host.Record, 
 	if err = row.Scan(append(into, more...)...); err != nil {
 		return r, err
 	}
-	r.Created, r.Updated = instant(created), instant(updated)
+	r.Created, r.Updated = sqlrow.Instant(created), sqlrow.Instant(updated)
 	if due.Valid {
-		r.Due = instant(due.Int64)
+		r.Due = sqlrow.Instant(due.Int64)
 	}
 	r.Sealed, err = unpad(data, size)
 	return r, err
@@ -255,25 +256,4 @@ func collect[T any](rows *sql.Rows, scan func(interface{ Scan(...any) error }) (
 		all = append(all, one)
 	}
 	return all, rows.Err()
-}
-
-// zeroTime stands for the zero time, which no number of nanoseconds reaches.
-const zeroTime = math.MinInt64
-
-func nanoseconds(t time.Time) (int64, error) {
-	if t.IsZero() {
-		return zeroTime, nil
-	}
-	n := t.UnixNano()
-	if !time.Unix(0, n).Equal(t) {
-		return 0, fmt.Errorf("sqlitestore: the year %d is not between 1678 and 2261", t.Year())
-	}
-	return n, nil
-}
-
-func instant(n int64) time.Time {
-	if n == zeroTime {
-		return time.Time{}
-	}
-	return time.Unix(0, n).UTC()
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/sqlrow"
 )
 
 var _ host.WholeStore = (*Store)(nil)
@@ -105,7 +106,7 @@ func (s *Store) Snapshot(ctx context.Context, record func(host.Record) error, en
 	if err := each(ctx, s, tx, snapRecords, scanWhole, record); err != nil {
 		return err
 	}
-	return each(ctx, s, tx, snapTrail, scanEntry, entry)
+	return each(ctx, s, tx, snapTrail, sqlrow.ScanEntry, entry)
 }
 
 // each hands over the rows of a query, one by one. An error of f is returned as
