@@ -6,8 +6,8 @@
 # sentence, if they cannot be had.
 
 set -eu
-cd "$(dirname "$0")/../testacme"
-GOWORK=off ${GO:-go} list -mod=readonly -deps . >/dev/null || {
-	echo "credhost obtains no certificates from a real ACME server: go cannot fetch the modules of internal/testacme; run make tools again" >&2
-	exit 1
-}
+cd "$(dirname "$0")/../.."
+untested="credhost obtains no certificates from a real ACME server"
+. internal/tools/need.sh
+
+go_fetch internal/testacme
