@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/form"
@@ -13,29 +14,71 @@ import (
 
 type applicationsView struct {
 	Applications []row
+	OfAll        []row  // those of the host, which this workspace may use
 	Kinds        []kind // of which there can be one; empty: the person may not make any
-	Base         string
+	Host         bool   // the page is of the host's own
 }
 
-// applications lists a workspace's.
+// apps are the applications that a page is about: a workspace's, or those that
+// every workspace may use.
+func (v *visit) apps() host.Applications {
+	if v.ws == nil {
+		return v.h.cfg.Host.Applications()
+	}
+	return v.ws.Applications()
+}
+
+// appPath is the path of a page about them.
+func (v *visit) appPath(parts ...string) string {
+	if v.ws != nil {
+		return v.path(parts...)
+	}
+	return "/" + strings.Join(parts, "/")
+}
+
+// app returns the application that the path names. One of the host is edited on
+// the host's own pages alone, though workspaces may use it.
+func (v *visit) app() (host.ApplicationView, error) {
+	id := v.r.PathValue("id")
+	if v.ws != nil {
+		if _, err := v.h.cfg.Host.Applications().Show(v.ctx(), id); !errors.Is(err, host.ErrNotFound) {
+			return host.ApplicationView{}, errors.Join(err, errNowhere)
+		}
+	}
+	return v.apps().Show(v.ctx(), id)
+}
+
+// applications lists a workspace's, or the host's own.
 func (v *visit) applications() error {
-	list, err := v.ws.Applications().List(v.ctx(), host.Page{Limit: 500})
+	list, err := v.apps().List(v.ctx(), host.Page{Limit: 500})
 	if err != nil {
 		return err
 	}
-	view := applicationsView{Base: v.path("applications")}
+	view := applicationsView{Host: v.ws == nil}
 	for _, app := range list {
-		k := v.kindOf(app.Type)
-		r := row{Title: app.Name, Type: k.Title, Icon: k.Icon, Path: v.path("applications", app.ID)}
-		if r.Title == "" {
-			r.Title = k.Title
+		path := ""
+		if v.allowed("applications/{id}") {
+			path = v.appPath("applications", app.ID)
 		}
-		view.Applications = append(view.Applications, r)
+		view.Applications = append(view.Applications, v.appRow(app, path))
 	}
-	if v.may("GET " + within + "new-application/{type}") {
+	if v.ws != nil {
+		all, err := v.h.cfg.Host.Applications().List(v.ctx(), host.Page{Limit: 500})
+		if err != nil {
+			return err
+		}
+		for _, app := range all {
+			path := ""
+			if v.may("GET /applications/{id}") {
+				path = "/applications/" + app.ID
+			}
+			view.OfAll = append(view.OfAll, v.appRow(app, path))
+		}
+	}
+	if v.allowed("new-application/{type}") {
 		for _, k := range v.kinds() {
 			if k.Application {
-				k.Path = v.path("new-application", k.Name)
+				k.Path = v.appPath("new-application", k.Name)
 				view.Kinds = append(view.Kinds, k)
 			}
 		}
@@ -44,12 +87,32 @@ func (v *visit) applications() error {
 	return nil
 }
 
+// allowed reports whether the caller may see a page about these applications.
+func (v *visit) allowed(what string) bool {
+	if v.ws == nil {
+		return v.may("GET /" + what)
+	}
+	return v.may("GET " + within + what)
+}
+
+func (v *visit) appRow(app host.ApplicationView, path string) row {
+	k := v.kindOf(app.Type)
+	r := row{Title: app.Name, Type: k.Title, Icon: k.Icon, Path: path}
+	if r.Title == "" {
+		r.Title = k.Title
+	}
+	return r
+}
+
 func (v *visit) applicationForm(typ, save string, app *host.ApplicationView) (*form.Form, formView, error) {
 	t, err := v.h.cfg.Host.Type(typ)
 	if err != nil {
 		return nil, formView{}, typeError(err)
 	}
-	view := formView{Kind: v.kind(t), Back: v.path("applications"), Lead: v.words.t("These answers hold for every credential that uses the application.")}
+	view := formView{Kind: v.kind(t), Back: v.appPath("applications"), Lead: v.words.t("These answers hold for every credential that uses the application.")}
+	if v.ws == nil {
+		view.Lead = v.words.t("These answers hold for every credential that uses the application, in every workspace of this host.")
+	}
 	cfg := form.Config{Schema: t.Schema, Languages: v.words.tag, Application: true, Links: form.Links{Save: save}}
 	if app != nil {
 		cfg.Answers, view.Name = app.Answers, app.Name
@@ -60,7 +123,7 @@ func (v *visit) applicationForm(typ, save string, app *host.ApplicationView) (*f
 // freshApplication shows the form of a new application.
 func (v *visit) freshApplication() error {
 	typ := v.r.PathValue("type")
-	f, view, err := v.applicationForm(typ, v.path("new-application", typ), nil)
+	f, view, err := v.applicationForm(typ, v.appPath("new-application", typ), nil)
 	if err != nil {
 		return err
 	}
@@ -70,7 +133,7 @@ func (v *visit) freshApplication() error {
 
 func (v *visit) createApplication() error {
 	typ := v.r.PathValue("type")
-	f, view, err := v.applicationForm(typ, v.path("new-application", typ), nil)
+	f, view, err := v.applicationForm(typ, v.appPath("new-application", typ), nil)
 	if err != nil {
 		return err
 	}
@@ -81,7 +144,7 @@ func (v *visit) createApplication() error {
 		return v.formPage(http.StatusOK, title, f, s, view)
 	}
 	_, _, err = v.once(v.posted("_once"), func() (string, error) {
-		return v.ws.Applications().Create(v.ctx(), host.New{Type: typ, Name: view.Name, Values: answers})
+		return v.apps().Create(v.ctx(), host.New{Type: typ, Name: view.Name, Values: answers})
 	})
 	if err != nil {
 		if s.Faults, err = faultsOf(f, err); err != nil {
@@ -89,21 +152,21 @@ func (v *visit) createApplication() error {
 		}
 		return v.formPage(http.StatusUnprocessableEntity, title, f, s, view)
 	}
-	return v.to(v.path("applications"), "saved")
+	return v.to(v.appPath("applications"), "saved")
 }
 
 // application shows the form of an application that is there.
 func (v *visit) application() error {
-	app, err := v.ws.Applications().Show(v.ctx(), v.r.PathValue("id"))
+	app, err := v.app()
 	if err != nil {
 		return err
 	}
-	f, view, err := v.applicationForm(app.Type, v.path("applications", app.ID), &app)
+	f, view, err := v.applicationForm(app.Type, v.appPath("applications", app.ID), &app)
 	if err != nil {
 		return err
 	}
 	view.Hidden = []answer{{"_generation", strconv.FormatUint(app.Generation, 10)}}
-	view.Delete = v.path("applications", app.ID, "delete")
+	view.Delete = v.appPath("applications", app.ID, "delete")
 	return v.formPage(http.StatusOK, v.words.t("Edit %", view.title()), f, form.State{}, view)
 }
 
@@ -116,11 +179,11 @@ func (view formView) title() string {
 }
 
 func (v *visit) saveApplication() error {
-	app, err := v.ws.Applications().Show(v.ctx(), v.r.PathValue("id"))
+	app, err := v.app()
 	if err != nil {
 		return err
 	}
-	f, view, err := v.applicationForm(app.Type, v.path("applications", app.ID), &app)
+	f, view, err := v.applicationForm(app.Type, v.appPath("applications", app.ID), &app)
 	if err != nil {
 		return err
 	}
@@ -132,7 +195,7 @@ func (v *visit) saveApplication() error {
 		return v.formPage(http.StatusOK, title, f, s, view)
 	}
 	seen, _ := strconv.ParseUint(v.posted("_generation"), 10, 64)
-	err = v.ws.Applications().Update(v.ctx(), app.ID, host.Patch{Whole: true, Values: answers, Name: &view.Name, Generation: max(seen, 1)})
+	err = v.apps().Update(v.ctx(), app.ID, host.Patch{Whole: true, Values: answers, Name: &view.Name, Generation: max(seen, 1)})
 	if errors.Is(err, host.ErrConflict) {
 		return v.applicationConflict(app, f, s, view, title)
 	}
@@ -142,7 +205,7 @@ func (v *visit) saveApplication() error {
 		}
 		return v.formPage(http.StatusUnprocessableEntity, title, f, s, view)
 	}
-	return v.to(v.path("applications"), "saved")
+	return v.to(v.appPath("applications"), "saved")
 }
 
 // applicationConflict shows what somebody else has saved meanwhile beside what
@@ -166,7 +229,11 @@ func (v *visit) applicationConflict(app host.ApplicationView, f *form.Form, s fo
 
 // askDeleteApplication says what it means to delete an application.
 func (v *visit) askDeleteApplication() error {
-	app, err := v.ws.Applications().Show(v.ctx(), v.r.PathValue("id"))
+	app, err := v.app()
+	if err != nil {
+		return err
+	}
+	users, err := v.users(app.ID)
 	if err != nil {
 		return err
 	}
@@ -175,14 +242,43 @@ func (v *visit) askDeleteApplication() error {
 	if name == "" {
 		name = v.kindOf(app.Type).Title
 	}
-	return v.ask(http.StatusOK, question{Heading: t("Delete the application %?", name), Action: v.path("applications", app.ID, "delete"), Back: v.path("applications", app.ID),
+	return v.ask(http.StatusOK, question{Heading: t("Delete the application %?", name), Action: v.appPath("applications", app.ID, "delete"), Back: v.appPath("applications", app.ID),
 		Button: t("Delete for good"), Lead: t("Its answers are destroyed. Nobody can bring them back."),
-		Facts: []string{t("Credentials that use it cannot be opened, used or renewed any more.")}})
+		Facts: append(users, t("Credentials that use it cannot be opened, used or renewed any more."))})
+}
+
+// users says how many credentials of the workspace use an application; nothing
+// for one of the host, which those of every workspace may use.
+func (v *visit) users(id string) ([]string, error) {
+	if v.ws == nil {
+		return []string{v.words.t("Credentials of every workspace may use it.")}, nil
+	}
+	n, after := 0, ""
+	for seen := 0; seen < searched; {
+		page, err := v.ws.List(v.ctx(), host.Page{After: after, Limit: 500})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page {
+			after = c.ID
+			if c.Application == id {
+				n++
+			}
+		}
+		if seen += len(page); len(page) < 500 {
+			return []string{v.words.t("Credentials that use it now: %", n)}, nil
+		}
+	}
+	return []string{v.words.t("Credentials that use it now: % or more", n)}, nil
 }
 
 func (v *visit) deleteApplication() error {
-	if err := v.ws.Applications().Delete(v.ctx(), v.r.PathValue("id")); err != nil {
+	app, err := v.app()
+	if err != nil {
 		return err
 	}
-	return v.to(v.path("applications"), "deleted")
+	if err := v.apps().Delete(v.ctx(), app.ID); err != nil {
+		return err
+	}
+	return v.to(v.appPath("applications"), "deleted")
 }

@@ -14,41 +14,29 @@ import (
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/internal/ground"
 	"github.com/credhost/credhost/internal/standin"
+	"github.com/credhost/credhost/internal/tools"
 	"github.com/credhost/credhost/sdk"
 )
 
+var need = tools.Need{Name: "FORMS", Untested: "the page is not tried in a browser"}
+
 // needBrowser returns the browser, and the folder with what drives it, which the
-// tests of forms have. Without them a test is skipped, loudly; with
-// CREDHOST_NEED_FORMS=1 it fails.
-func needBrowser(t *testing.T) (chromium, tools string) {
+// tests of forms have.
+func needBrowser(t *testing.T) (chromium, driver string) {
 	t.Helper()
-	tools, err := filepath.Abs("../../internal/formtest/node")
+	driver, err := filepath.Abs("../../internal/formtest/node")
 	if err != nil {
 		t.Fatal(err)
 	}
-	chromium = os.Getenv("CREDHOST_CHROMIUM")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
-		if path, err := exec.LookPath(name); chromium == "" && err == nil {
-			chromium = path
-		}
-	}
-	_, noNode := exec.LookPath("node")
-	_, noTools := os.Stat(filepath.Join(tools, "node_modules/.package-lock.json"))
-	if chromium != "" && noNode == nil && noTools == nil {
-		return chromium, tools
-	}
-	const sentence = "the page is NOT tried in a browser: Chromium, Node.js or the packages of internal/formtest/node are missing; `make tools` gets them"
-	if os.Getenv("CREDHOST_NEED_FORMS") == "1" {
-		t.Fatal(sentence)
-	}
-	t.Skip(sentence)
-	return "", ""
+	need.Node(t)
+	need.Packages(t, "../../internal/formtest/node")
+	return need.Chromium(t), driver
 }
 
 // drive runs people in Chromium, who are in a file of testdata/browser.
 func (h *house) drive(t *testing.T, world map[string]string, files ...string) {
 	t.Helper()
-	chromium, tools := needBrowser(t)
+	chromium, driver := needBrowser(t)
 	text, err := json.Marshal(world)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +49,7 @@ func (h *house) drive(t *testing.T, world map[string]string, files ...string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", append([]string{"--test"}, files...)...)
 	cmd.Dir, cmd.WaitDelay = "testdata/browser", 5*time.Second
-	cmd.Env = append(os.Environ(), "WEB_TOOLS="+tools, "WEB_CHROMIUM="+chromium, "WEB_WORLD="+path, "WEB_SHOTS="+os.Getenv("CREDHOST_WEB_SHOTS"))
+	cmd.Env = append(os.Environ(), "WEB_TOOLS="+driver, "WEB_CHROMIUM="+chromium, "WEB_WORLD="+path, "WEB_SHOTS="+os.Getenv("CREDHOST_WEB_SHOTS"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -3,7 +3,9 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,7 +44,7 @@ type credentialView struct {
 
 // paths are where a credential's buttons lead; empty: there is none, or the
 // person may not.
-type paths struct{ Back, Self, Edit, Test, Connect, Revoke, Forget, Delete, Audit, Field string }
+type paths struct{ Back, Self, Edit, Test, Connect, Revoke, Forget, Delete, Audit, Field, Application string }
 
 // A shownAnswer is an answer as it is stored: a secret's is not shown.
 type shownAnswer struct {
@@ -76,7 +78,7 @@ func (v *visit) credential() error {
 func (v *visit) describe(c host.Credential) credentialView {
 	s := v.schema(c.Type)
 	view := credentialView{ID: c.ID, Title: c.Name, Kind: v.kindOf(c.Type), Account: c.Account, Was: c.Was, State: v.stateOf(c, s), Tested: c.Tested,
-		Ends: c.Ends, Expiry: c.Expiry, Reconnect: c.Reconnect, Origins: c.Origins, TLS: c.TLS, Unrevoked: c.Unrevoked, Application: c.Application,
+		Ends: c.Ends, Expiry: c.Expiry, Reconnect: c.Reconnect, Origins: c.Origins, TLS: c.TLS, Unrevoked: c.Unrevoked,
 		Created: c.Created, Updated: c.Updated, Granted: c.Granted}
 	if view.Title == "" {
 		view.Title = view.Kind.Title
@@ -95,7 +97,26 @@ func (v *visit) describe(c host.Credential) credentialView {
 		}
 	}
 	view.Paths = v.paths(c)
+	view.Application, view.Paths.Application = v.applicationOf(c)
 	return view
+}
+
+// applicationOf returns what a credential's application is called, and where it
+// is; no path if the person may not go there.
+func (v *visit) applicationOf(c host.Credential) (name, path string) {
+	if c.Application == "" {
+		return "", ""
+	}
+	app, err := v.h.cfg.Host.Applications().Show(v.ctx(), c.Application)
+	if err == nil && v.may("GET /applications/{id}") {
+		path = "/applications/" + app.ID
+	}
+	if errors.Is(err, host.ErrNotFound) {
+		if app, err = v.ws.Applications().Show(v.ctx(), c.Application); err == nil && v.may("GET "+within+"applications/{id}") {
+			path = v.path("applications", app.ID)
+		}
+	}
+	return cmp.Or(app.Name, c.Application), path
 }
 
 // shown returns an answer in words.

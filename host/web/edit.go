@@ -44,7 +44,7 @@ func (v *visit) editTitle(c host.Credential, k kind) string {
 // seen says which state of a credential a form shows: its generation, and what
 // is in it, since renewals and tests save it too and are no business of a form.
 func (v *visit) seen(c host.Credential) []answer {
-	return []answer{{"_generation", strconv.FormatUint(c.Generation, 10)}, {"_digest", digestOf(c)}, {"_answers", publicAnswers(c)}}
+	return []answer{{"_generation", strconv.FormatUint(c.Generation, 10)}, {"_digest", digestOf(c)}, {"_answers", publicAnswers(c)}, {"_tls_was", v.tlsText(c.TLS)}}
 }
 
 // digestOf stands for what people can change of a credential and see.
@@ -80,7 +80,7 @@ func (v *visit) save() error {
 		view.Hidden = v.asSeen()
 		return v.formPage(http.StatusOK, title, f, s, view)
 	}
-	patch := host.Patch{Whole: true, Values: answers, Name: &view.Name, Generation: c.Generation}
+	patch := host.Patch{Whole: true, Values: answers, Name: &view.Name, Generation: c.Generation, TLS: v.tlsPatch(c.TLS)}
 	if view.Draftable {
 		patch.Draft = &view.Draft
 	}
@@ -92,7 +92,7 @@ func (v *visit) save() error {
 		return v.conflict(c, answers, patch, title)
 	}
 	if err != nil {
-		if s.Faults, err = faultsOf(f, err); err != nil {
+		if s.Faults, err = view.TLS.faults(v, f, err); err != nil {
 			return err
 		}
 		view.Hidden = v.asSeen()
@@ -104,7 +104,7 @@ func (v *visit) save() error {
 // asSeen repeats what the form that was posted has seen.
 func (v *visit) asSeen() []answer {
 	var all []answer
-	for _, name := range []string{"_generation", "_digest", "_answers"} {
+	for _, name := range []string{"_generation", "_digest", "_answers", "_tls_was"} {
 		all = append(all, answer{name, v.r.PostForm.Get(name)})
 	}
 	return all
@@ -147,6 +147,9 @@ func (v *visit) showConflict(c host.Credential, answers sdk.Values, title string
 	}
 	if c.Name != view.Name {
 		view.Theirs = append(view.Theirs, difference{v.words.t("Name"), c.Name, view.Name})
+	}
+	if v.tlsText(c.TLS) != v.posted("_tls_was") {
+		view.Theirs = append(view.Theirs, difference{"TLS", v.tlsText(c.TLS), ""})
 	}
 	for _, field := range f.Schema().Fields {
 		theirs := c.Answers[field.Name]

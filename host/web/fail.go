@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
@@ -67,7 +66,7 @@ func (v *visit) failure(err error) failure {
 	case errors.As(err, &e) && e.Code != sdk.Internal:
 		f.Status, f.Text = statusOf(e), v.words.say(sdk.Schema{}, e.Message)
 		if e.RetryAfter > 0 {
-			v.w.Header().Set("Retry-After", fmt.Sprint(int((e.RetryAfter+time.Second-1)/time.Second)))
+			v.w.Header().Set("Retry-After", seconds(e.RetryAfter))
 		}
 	default:
 		f.Text = v.words.t("It is not your fault. Try again; if it stays so, tell whoever runs this host the number of the request.")

@@ -34,6 +34,7 @@ type formView struct {
 	Stale            bool         // the form came from another session, and is to be sent again
 	Delete           string       // where it is deleted; empty: elsewhere
 	Theirs           []difference // what somebody else has changed meanwhile
+	TLS              *tlsForm     // nil: it is no credential's
 }
 
 type choice struct {
@@ -58,8 +59,11 @@ func (v *visit) formPage(status int, title string, f *form.Form, s form.State, v
 			view.Hidden = append(view.Hidden, answer{"_secret", field.Name})
 		}
 	}
+	if view.TLS != nil {
+		view.Hidden = append(view.Hidden, answer{"_tls", "1"}, answer{"_secret", tlsKey})
+	}
 	view.Stale = v.r.PostForm.Has("_stale")
-	if len(s.Faults) > 0 {
+	if len(s.Faults) > 0 || view.TLS != nil && len(view.TLS.Faults) > 0 {
 		title = v.words.t("Error: %", title)
 	}
 	v.show(status, "form", title, view)
@@ -112,7 +116,7 @@ func (v *visit) freshForm(t host.Type, app string) (*form.Form, formView, error)
 		return nil, view, err
 	}
 	cfg.Draft = v.ticked("_draft")
-	view.Draft = cfg.Draft
+	view.Draft, view.TLS = cfg.Draft, v.tlsForm(t.Schema, nil, view.Application)
 	return form.New(cfg), view, nil
 }
 
@@ -166,10 +170,10 @@ func (v *visit) create() error {
 		return v.formPage(http.StatusOK, title, f, form.State{Answers: answers}, view)
 	}
 	id, repeated, err := v.once(once, func() (string, error) {
-		return v.ws.Add(v.ctx(), host.New{Type: t.Schema.Name, Name: view.Name, Values: answers, Application: view.Application, Draft: view.Draft})
+		return v.ws.Add(v.ctx(), host.New{Type: t.Schema.Name, Name: view.Name, Values: answers, Application: view.Application, Draft: view.Draft, TLS: v.tlsOf()})
 	})
 	if err != nil {
-		faults, err := faultsOf(f, err)
+		faults, err := view.TLS.faults(v, f, err)
 		if err != nil {
 			return err
 		}
@@ -201,7 +205,7 @@ func (v *visit) editForm(c host.Credential, suggestions map[string][]sdk.Option)
 	if v.r.PostForm.Has("_form") {
 		view.Draft = v.ticked("_draft")
 	}
-	cfg.Draft = view.Draft
+	cfg.Draft, view.TLS = view.Draft, v.tlsForm(t.Schema, c.TLS, c.Application)
 	return form.New(cfg), view, nil
 }
 

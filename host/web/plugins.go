@@ -223,6 +223,9 @@ func (v *visit) resetPlugin() error {
 	if err != nil {
 		return err
 	}
-	v.h.cfg.Host.Registry().Reset(p.Name)
+	reset := host.Event{Action: "reset plugin", Subject: p.Name}
+	if err := v.h.cfg.Host.Recorded(v.ctx(), reset, func() error { v.h.cfg.Host.Registry().Reset(p.Name); return nil }); err != nil {
+		return err
+	}
 	return v.to("/plugins/"+p.Name, "reset")
 }

@@ -37,10 +37,12 @@ var who = map[string]string{
 	"GET people": "ao", "POST people": "alo", "POST people/{session}/end": "ao",
 	"GET webhooks": "ao", "GET new-webhook": "ao", "POST new-webhook": "ao", "GET webhooks/{hook}": "ao", "POST webhooks/{hook}/test": "ao", "POST webhooks/{hook}/switch": "ao",
 	"GET webhooks/{hook}/delete": "ao", "POST webhooks/{hook}/delete": "ao",
-	"GET audit": "ao",
+	"GET audit": "ao", "POST audit": "ao",
 
 	"GET /workspaces": "o", "POST /workspaces": "o", "GET /workspaces/{name}/delete": "o", "POST /workspaces/{name}/delete": "o",
 	"GET /plugins": "o", "GET /plugins/{name}": "o", "POST /plugins/{name}/trust": "o", "GET /plugins/{name}/distrust": "o", "POST /plugins/{name}/distrust": "o", "POST /plugins/{name}/reset": "o",
+	"GET /applications": "o", "GET /new-application/{type}": "o", "POST /new-application/{type}": "o", "GET /applications/{id}": "o", "POST /applications/{id}": "o",
+	"GET /applications/{id}/delete": "o", "POST /applications/{id}/delete": "o",
 	"GET /connect/device/{flow}": "walo",
 }
 
@@ -107,6 +109,8 @@ func admits(v *visitor, method, path string) bool {
 	switch {
 	case got.StatusCode == http.StatusSeeOther:
 		return !strings.HasPrefix(got.Header.Get("Location"), "/signin")
+	case got.StatusCode == http.StatusNotFound && strings.HasPrefix(path, "/applications/"):
+		return v.get("/applications").StatusCode == http.StatusOK
 	case got.StatusCode == http.StatusNotFound:
 		return slices.ContainsFunc([]string{"/applications/", "/webhooks/", "/connect/device/"}, func(part string) bool { return strings.Contains(path, part) }) &&
 			v.get(path[:strings.LastIndex(path[:strings.LastIndex(path, "/")+1], "/")]).StatusCode != http.StatusForbidden && v.entered()

@@ -64,6 +64,13 @@ func ofTheHost() []*route {
 		{pattern: "GET /plugins/{name}/distrust", action: access.SetPlugins, do: (*visit).askDistrust},
 		{pattern: "POST /plugins/{name}/distrust", action: access.SetPlugins, do: (*visit).distrust},
 		{pattern: "POST /plugins/{name}/reset", action: access.SetPlugins, do: (*visit).resetPlugin},
+		{pattern: "GET /applications", action: access.SetHostApplications, do: (*visit).applications},
+		{pattern: "GET /new-application/{type}", action: access.SetHostApplications, do: (*visit).freshApplication},
+		{pattern: "POST /new-application/{type}", form: true, action: access.SetHostApplications, do: (*visit).createApplication},
+		{pattern: "GET /applications/{id}", action: access.SetHostApplications, do: (*visit).application},
+		{pattern: "POST /applications/{id}", form: true, action: access.SetHostApplications, do: (*visit).saveApplication},
+		{pattern: "GET /applications/{id}/delete", action: access.SetHostApplications, do: (*visit).askDeleteApplication},
+		{pattern: "POST /applications/{id}/delete", action: access.SetHostApplications, do: (*visit).deleteApplication},
 		{pattern: "GET /connect/start/{workspace}/{visit}/{secret}", open: true, do: (*visit).start},
 		{pattern: "GET /connect/callback/{workspace}/{type}", open: true, do: (*visit).callback},
 		{pattern: "GET /connect/device/{flow}", action: access.ConnectCredential, do: (*visit).device},
@@ -121,6 +128,7 @@ func ofWorkspaces() []*route {
 		{pattern: "GET " + within + "webhooks/{hook}/delete", action: access.SetWebhooks, do: (*visit).askDeleteHook},
 		{pattern: "POST " + within + "webhooks/{hook}/delete", action: access.SetWebhooks, do: (*visit).deleteHook},
 		{pattern: "GET " + within + "audit", action: access.ReadAudit, do: (*visit).audit},
+		{pattern: "POST " + within + "audit", action: access.VerifyAudit, do: (*visit).verify},
 	}
 }
 

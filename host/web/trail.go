@@ -16,18 +16,23 @@ import (
 // An event is an entry of the trail as a page shows it.
 type event struct {
 	Time               time.Time
-	Actor, From, Key   string
+	Actor, From        string
 	Action, Outcome    string
-	Good               bool
+	Good, Begun        bool
 	Credential, Path   string
+	Subject            string // what it was done to, if that is no credential
+	Count              uint64 // of times; 0: once
 	Kind, Request, Seq string
 }
 
 func (v *visit) events(entries []audit.Entry) []event {
 	all := make([]event, 0, len(entries))
 	for _, e := range entries {
-		one := event{Time: e.Time, Actor: string(e.Actor), From: e.Address, Key: e.Key, Action: e.Action, Outcome: e.Outcome, Good: e.Outcome == "ok",
-			Credential: e.Credential, Request: e.Request, Seq: strconv.FormatUint(e.Seq, 10)}
+		one := event{Time: e.Time, Actor: string(e.Actor), From: e.Address, Action: sentenceCase(v.doing(e.Action)), Outcome: v.howEnded(e.Outcome),
+			Good: e.Outcome == "ok", Begun: e.Outcome == host.Begun, Credential: e.Credential, Subject: e.Subject, Request: e.Request, Seq: strconv.FormatUint(e.Seq, 10)}
+		if e.Count > 1 {
+			one.Count = e.Count
+		}
 		if e.Type != "" {
 			one.Kind = v.kindOf(e.Type).Title
 		}
@@ -42,9 +47,10 @@ func (v *visit) events(entries []audit.Entry) []event {
 type trailView struct {
 	Events                                 []event
 	Credential, Actor, Action, Since, Till string
+	Actions                                []choice
 	Self, More                             string
 	Narrow                                 bool
-	Fault                                  string
+	State                                  trailState
 }
 
 // audit shows what was done in a workspace, the newest first.
@@ -52,10 +58,20 @@ func (v *visit) audit() error {
 	if v.h.cfg.Audit == nil {
 		return errNowhere
 	}
+	state, err := v.trailState()
+	if err != nil {
+		return err
+	}
+	return v.showTrail(http.StatusOK, state)
+}
+
+// showTrail shows a page of the trail, and what is known of it.
+func (v *visit) showTrail(status int, state trailState) error {
 	const most = 50
 	q := v.r.URL.Query()
 	get := func(name string) string { return strings.TrimSpace(q.Get(name)) }
-	view := trailView{Credential: get("credential"), Actor: get("actor"), Action: get("action"), Since: get("since"), Till: get("till"), Self: v.path("audit")}
+	view := trailView{Credential: get("credential"), Actor: get("actor"), Action: get("action"), Since: get("since"), Till: get("till"), Self: v.path("audit"), State: state}
+	view.Actions = v.allDoings(view.Action)
 	view.Narrow = view.Credential+view.Actor+view.Action+view.Since+view.Till != ""
 	query := audit.Query{Workspace: v.ws.Name(), Credential: view.Credential, Actor: host.Actor(view.Actor), Action: view.Action, Limit: most}
 	query.Before, _ = strconv.ParseUint(get("before"), 10, 64) // what is no number is the beginning
@@ -76,7 +92,7 @@ func (v *visit) audit() error {
 		next.Set("before", strconv.FormatUint(entries[most-1].Seq, 10))
 		view.More = view.Self + "?" + next.Encode()
 	}
-	v.show(http.StatusOK, "trail", v.words.t("Audit trail"), view)
+	v.show(status, "trail", v.words.t("Audit trail"), view)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/credhost/credhost/host/form"
 	"github.com/credhost/credhost/sdk"
@@ -94,14 +95,7 @@ func (w *words) say(s sdk.Schema, english string) string {
 // sentence makes a message, which is in lower case and without a full stop, a
 // sentence of its own.
 func sentence(message string) string {
-	first, rest := message, ""
-	for i := range message {
-		if i > 0 {
-			first, rest = message[:i], message[i:]
-			break
-		}
-	}
-	message = strings.ToUpper(first) + rest
+	message = sentenceCase(message)
 	if strings.ContainsAny(message[len(message)-1:], ".!?") || strings.HasSuffix(message, "。") {
 		return message
 	}
@@ -109,6 +103,12 @@ func sentence(message string) string {
 		return message + "。"
 	}
 	return message + "."
+}
+
+// sentenceCase makes the first letter of a text a capital.
+func sentenceCase(text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(text[:size]) + text[size:]
 }
 
 // when writes a time as how long ago it was, or is to come; the time itself is

@@ -44,6 +44,11 @@ func said(t *testing.T) map[string]string {
 	for _, text := range dones {
 		all[text] = "dones"
 	}
+	for name, texts := range map[string]map[string]string{"doings": doings, "endings": endings} {
+		for _, text := range texts {
+			all[text] = name
+		}
+	}
 	for _, text := range titles {
 		all[text] = "titles"
 	}

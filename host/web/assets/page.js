@@ -195,6 +195,8 @@
       history.replaceState(null, "", location.pathname + location.search);
       $("form[data-signin] button").focus();
     }
+    const wrong = $("main [data-wrong]");
+    if (wrong) wrong.focus();
     const filtered = $("[data-filter]");
     if (filtered) filter(filtered);
     const arrival = $("#arrival");
