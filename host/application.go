@@ -137,23 +137,6 @@ func movesSecrets(s sdk.Schema, before, after map[string]string) bool {
 	return false
 }
 
-// Delete removes an application. Credentials that refer to it cannot be used
-// any more.
-func (a Applications) Delete(ctx context.Context, id string) (err error) {
-	e := Event{Action: "delete application", Subject: id}
-	defer func() { a.w.report(ctx, e, err) }()
-	rec, err := a.w.h.store.Get(ctx, a.w.name, id)
-	if err != nil || rec.Kind != KindApplication {
-		return errors.Join(err, ErrNotFound)
-	}
-	e.Type = rec.Type
-	begun := Event{Workspace: a.w.name, Action: e.Action, Subject: id, Type: e.Type, Outcome: Begun}
-	if err := a.w.h.Record(ctx, begun); err != nil {
-		return err
-	}
-	return a.w.h.store.Delete(ctx, a.w.name, id)
-}
-
 // List returns a page of applications, in the order of their IDs.
 func (a Applications) List(ctx context.Context, p Page) ([]ApplicationView, error) {
 	recs, err := a.w.h.store.List(ctx, Query{Workspace: a.w.name, Kind: KindApplication, Type: p.Type, After: p.After, Limit: p.Limit})

@@ -90,7 +90,10 @@ func (w *Workspace) Add(ctx context.Context, n New) (id string, err error) {
 	if err := c.seal(ctx); err != nil {
 		return "", err
 	}
-	return c.rec.ID, w.h.store.Create(ctx, c.rec)
+	if err := w.h.store.Create(ctx, c.rec); err != nil {
+		return "", err
+	}
+	return c.rec.ID, w.refers(ctx, c)
 }
 
 // A Patch is a change to a credential or an application. What it leaves out
