@@ -22,6 +22,7 @@ import (
 	"github.com/credhost/credhost/host/registry"
 	"github.com/credhost/credhost/host/sandbox"
 	"github.com/credhost/credhost/host/sealer"
+	"github.com/credhost/credhost/internal/tools"
 	"github.com/credhost/credhost/sdk"
 	"github.com/credhost/credhost/sdk/plugintest"
 )
@@ -39,8 +40,9 @@ var languages = []language{
 	{"python", []string{"/usr/bin/python3", "-BEs"}, "main.py", []string{"/usr/bin/python3", "-c", "import google.protobuf, grpc"}},
 }
 
-// installed installs the plugin into a new folder of plugins, or skips the test,
-// loudly; with CREDHOST_NEED_LANGUAGES=1 it fails.
+var need = tools.Need{Name: "LANGUAGES", Untested: "the plugins in other languages, or the units, are not tested"}
+
+// installed installs the plugin into a new folder of plugins.
 func (l language) installed(t *testing.T) (plugins string) {
 	t.Helper()
 	missing := exec.Command(l.has[0], l.has[1:]...).Run() != nil
@@ -48,11 +50,7 @@ func (l language) installed(t *testing.T) (plugins string) {
 		missing = true
 	}
 	if missing || runtime.GOOS == "windows" {
-		const sentence = "the plugins in other languages are not tested: Node.js, Python or their packages are missing here; `make tools` gets what it can, and says how to get the rest"
-		if os.Getenv("CREDHOST_NEED_LANGUAGES") == "1" {
-			t.Fatal(sentence)
-		}
-		t.Skip("SKIPPED: " + sentence)
+		need.Lacks(t, "Node.js, Python or their packages are")
 	}
 	err := filepath.WalkDir(l.name, func(path string, e os.DirEntry, err error) error {
 		if err == nil && e.Name() == "node_modules" {

@@ -26,14 +26,7 @@ import (
 // page, and every third is put there late.
 func TestScriptInChromium(t *testing.T) {
 	t.Parallel()
-	chromium, err := exec.LookPath("chromium")
-	switch {
-	case err == nil:
-	case os.Getenv("CREDHOST_NEED_FORMS") == "1":
-		t.Fatal("there is no chromium on the PATH")
-	default:
-		t.Skip("SKIPPED: there is no chromium on the PATH, so form.js was NOT tried in a browser")
-	}
+	chromium := need.Chromium(t)
 	var forms []*form.Form
 	var page bytes.Buffer
 	page.WriteString("<!DOCTYPE html><meta charset=utf-8><body>")

@@ -72,7 +72,7 @@ func luminance(t *testing.T, hex string) float64 {
 // A pattern that a browser checks never refuses what the host takes.
 func TestPatternsRefuseNoAnswer(t *testing.T) {
 	t.Parallel()
-	node := needNode(t)
+	node := need.Node(t)
 	texts := []string{"a", "APIK-1a", " a ", "\u00a0a\u0085", "ab", "abc", "a b", "a-b", "a.b", "9", "žluť", "🐎🐎", "🐎🐎🐎🐎", "x", "", "A_1", "a]b", "a&&b", "{1}", "/", "line\u2028", "é"}
 	type match struct {
 		Pattern string `json:"pattern"`

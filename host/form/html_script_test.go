@@ -15,23 +15,11 @@ import (
 	"testing"
 
 	"github.com/credhost/credhost/host/form"
+	"github.com/credhost/credhost/internal/tools"
 	"github.com/credhost/credhost/sdk"
 )
 
-// needNode returns the program that runs scripts. Where there is none, the test
-// is skipped, unless CREDHOST_NEED_FORMS demands it.
-func needNode(t *testing.T) string {
-	t.Helper()
-	node, err := exec.LookPath("node")
-	switch {
-	case err == nil:
-	case os.Getenv("CREDHOST_NEED_FORMS") == "1":
-		t.Fatal("there is no node on the PATH")
-	default:
-		t.Skip("SKIPPED: there is no node on the PATH, so form.js was NOT compared with the host")
-	}
-	return node
-}
+var need = tools.Need{Name: "FORMS", Untested: "form.js is not compared with the host"}
 
 // A scriptCase is what a browser holds, and what the host makes of it.
 type scriptCase struct {
@@ -47,7 +35,7 @@ type scriptCase struct {
 // credentials, of ones that are edited, and beside an application.
 func TestScriptAgrees(t *testing.T) {
 	t.Parallel()
-	node := needNode(t)
+	node := need.Node(t)
 	var cases []scriptCase
 	randoms(t, 2500, func(r *rand.Rand, s sdk.Schema) {
 		cfg := form.Config{Schema: s}

@@ -16,21 +16,10 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/proxy"
+	"github.com/credhost/credhost/internal/tools"
 )
 
-// need skips a test, loudly, where a tool is missing; with CREDHOST_NEED_PROXY=1
-// it fails.
-func need(t *testing.T, what string, there bool) {
-	t.Helper()
-	if there {
-		return
-	}
-	sentence := "the proxy is not tested with " + what + ", which is missing here; `make tools` gets it where it can"
-	if os.Getenv("CREDHOST_NEED_PROXY") == "1" {
-		t.Fatal(sentence)
-	}
-	t.Skip(sentence)
-}
+var need = tools.Need{Name: "PROXY", Untested: "the proxy is not tested with real clients"}
 
 func runs(name string, args ...string) bool { return exec.Command(name, args...).Run() == nil }
 
@@ -60,7 +49,9 @@ func (s *scene) proxyURL() string {
 
 func TestCurl(t *testing.T) {
 	t.Parallel()
-	need(t, "curl", runs("curl", "--version"))
+	if !runs("curl", "--version") {
+		need.Lacks(t, "curl is")
+	}
 	s := newScene(t, setting{})
 	const target = "/v1/a%2Fb//c/?x=%41&"
 	want := "from curl 200 " + target
@@ -99,7 +90,9 @@ func decode(t *testing.T, text string) (a said) {
 func TestPythonRequests(t *testing.T) {
 	t.Parallel()
 	const python = "/usr/bin/python3" // which has Debian's requests
-	need(t, "Python's requests", runs(python, "-Esc", "import requests"))
+	if !runs(python, "-Esc", "import requests") {
+		need.Lacks(t, "Python's requests is")
+	}
 	s := newScene(t, setting{})
 	want := said{Status: 200, Target: "/v1/things?a=%2F", Text: "from python"}
 	for name, args := range map[string][]string{
@@ -118,8 +111,8 @@ func TestPythonRequests(t *testing.T) {
 
 func TestNodeFetch(t *testing.T) {
 	t.Parallel()
-	_, err := os.Stat("node/node_modules/.package-lock.json")
-	need(t, "Node.js and undici", err == nil && runs("node", "--version"))
+	need.Node(t)
+	need.Packages(t, "node")
 	s := newScene(t, setting{})
 	want := said{Status: 200, Target: "/v1/things?a=%2F", Text: "from node"}
 	for name, args := range map[string][]string{
@@ -169,8 +162,7 @@ await fetch("/done", {method: "POST", body: JSON.stringify(seen)});
 // each piece of the answer as it comes; a page of another origin gets nothing.
 func TestChromium(t *testing.T) {
 	t.Parallel()
-	browser := chromium()
-	need(t, "Chromium", browser != "")
+	browser := need.Chromium(t)
 	read, done := make(chan string), make(chan map[string][]any, 2)
 	var html string
 	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -265,18 +257,4 @@ func TestChromium(t *testing.T) {
 	if asked != before {
 		t.Error("the service was asked for a page that may not")
 	}
-}
-
-// chromium returns the path of a browser, or nothing.
-func chromium() string {
-	if path := os.Getenv("CREDHOST_CHROMIUM"); path != "" {
-		return path
-	}
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
 }

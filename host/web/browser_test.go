@@ -4,7 +4,12 @@ package web_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +19,7 @@ import (
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/internal/ground"
 	"github.com/credhost/credhost/internal/standin"
+	"github.com/credhost/credhost/internal/testplugin"
 	"github.com/credhost/credhost/internal/tools"
 	"github.com/credhost/credhost/sdk"
 )
@@ -55,22 +61,15 @@ func (h *house) drive(t *testing.T, world map[string]string, files ...string) {
 	}
 }
 
-// What people do, from signing in to deleting, they can do.
+// What people do, from signing in to deleting, they can do; and every page is for
+// everybody: whoever sees it, hears it, or has a small screen.
 func TestJourneys(t *testing.T) {
 	t.Parallel()
 	needBrowser(t)
-	h := open(t, allTypes...)
-	h.drive(t, h.world(), "journey.test.mjs")
-}
-
-// Every page is for everybody: whoever sees it, hears it, or has a small screen.
-func TestEveryPage(t *testing.T) {
-	t.Parallel()
-	needBrowser(t)
-	h := open(t, allTypes...)
+	h, _ := special(t, allTypes...)
 	world := h.world()
 	h.furnish(world)
-	h.drive(t, world, "pages.test.mjs")
+	h.drive(t, world, "all.test.mjs")
 }
 
 // furnish makes credentials in every state that pages show.
@@ -98,4 +97,28 @@ func (h *house) furnish(world map[string]string) {
 		Values: sdk.Values{"authMethod": "oauth2", "clientId": standin.FaxPlusClientID, "clientSecret": standin.FaxPlusClientSecret}}, false)
 	add("ending", host.New{Type: "faxplus", Name: "Faxes", Values: sdk.Values{"personalAccessToken": standin.FaxPlusToken, "patExpiresAt": ends}}, true)
 	add("untested", host.New{Type: "acme", Values: h.Values("acme")}, false)
+	add("secured", host.New{Type: "acme", Name: "Acme on our own premises", Values: h.Values("acme"), TLS: host.TLS{CA: certificateOf("Example Company Root")}}, false)
+	app, err := ws.Applications().Create(h.t.Context(), host.New{Type: "homed", Name: "Our company at Homed", Values: testplugin.Answers("homed")})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	world["application"] = app
+	if _, err := h.Host.Applications().Create(h.t.Context(), host.New{Type: "homed", Name: "Everybody's", Values: testplugin.Answers("homed")}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// certificateOf returns the certificate, in PEM, of an authority with this name.
+func certificateOf(name string) string {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		panic(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name, Organization: []string{"Example"}}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
+		IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(nil, c, c, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

@@ -58,7 +58,8 @@ func published(t *testing.T, dir string) string {
 // nothing that it warns of.
 func TestLint(t *testing.T) {
 	t.Parallel()
-	needNode(t)
+	need.Node(t)
+	need.Packages(t, "node")
 	config, err := filepath.Abs("node/redocly.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,8 @@ func TestLint(t *testing.T) {
 // it as strictly as TypeScript can, and lets it do that against a host.
 func TestTypeScript(t *testing.T) {
 	t.Parallel()
-	needNode(t)
+	need.Node(t)
+	need.Packages(t, "node")
 	dir := t.TempDir()
 	for name, text := range map[string]string{"package.json": `{"type":"module"}`} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

@@ -48,7 +48,7 @@ func (s step) prints(printed string) bool {
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		lacking(t, "curl")
+		need.Lacks(t, "curl is")
 	}
 	page, err := os.ReadFile("../../docs/api.md")
 	if err != nil {

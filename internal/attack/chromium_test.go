@@ -16,31 +16,10 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/internal/defence"
+	"github.com/credhost/credhost/internal/tools"
 )
 
-// names are the names under which Chromium is found.
-var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-	"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"}
-
-// chromium returns the path of a browser. It skips a test, loudly, where there
-// is none; with CREDHOST_NEED_FORMS=1 it fails.
-func chromium(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("CREDHOST_CHROMIUM"); path != "" {
-		return path
-	}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	sentence := "the cookies are not tested in a real browser: Chromium is missing here; `make tools` gets it where it can"
-	if os.Getenv("CREDHOST_NEED_FORMS") == "1" {
-		t.Fatal(sentence)
-	}
-	t.Skip(sentence)
-	return ""
-}
+var need = tools.Need{Name: "FORMS", Untested: "the cookies are not tested in a real browser"}
 
 // A stage is a scene in a real browser, with pages of the attacker's.
 type stage struct {
@@ -116,7 +95,7 @@ func (s *stage) open(address string) string {
 // the attacks that a browser must prevent are prevented by it.
 func TestCookiesInChromium(t *testing.T) {
 	t.Parallel()
-	path := chromium(t)
+	path := need.Chromium(t)
 	t.Run("an honest visit", func(t *testing.T) {
 		s := newStage(t, path)
 		id := s.credential("strict", good, "")

@@ -18,30 +18,30 @@ import (
 // The validators of the libraries, and Ajv as strict as it can be, agree with
 // the table.
 func TestValidatorsInJavaScript(t *testing.T) {
-	needTools(t, false)
 	runNode(t, "", "validators.test.mjs")
 }
 
 // People fill in what the libraries render under jsdom.
 func TestFormsInJSDOM(t *testing.T) {
-	needTools(t, false)
 	runNode(t, "", "jsdom.test.mjs")
 }
 
 // People fill in the libraries' forms and the server's own in a browser.
 func TestFormsInBrowser(t *testing.T) {
-	runNode(t, needTools(t, true), "browser.test.mjs")
+	runNode(t, need.Chromium(t), "browser.test.mjs")
 }
 
 // Axe finds nothing wrong with the server's pages, which are photographed.
 func TestPagesInBrowser(t *testing.T) {
-	runNode(t, needTools(t, true), "pages.test.mjs")
+	runNode(t, need.Chromium(t), "pages.test.mjs")
 }
 
 // runNode bundles the pages of folder node, serves them and the forms, and runs
 // tests of that folder. What these print is shown if they fail, or with -v.
 func runNode(t *testing.T, chromium string, files ...string) {
 	t.Helper()
+	need.Node(t)
+	need.Packages(t, "node")
 	dist := t.TempDir()
 	server := serve(t, newKeeper(t), dist)
 	screenshots, err := filepath.Abs("screenshots")

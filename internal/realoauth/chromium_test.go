@@ -22,7 +22,7 @@ import (
 func TestInChromium(t *testing.T) {
 	t.Parallel()
 	needNode(t)
-	chromium := needChromium(t)
+	chromium := need.Chromium(t)
 	var h *house
 	var flow atomic.Pointer[host.Flow]
 	engine := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

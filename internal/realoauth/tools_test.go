@@ -8,17 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
+
+	"github.com/credhost/credhost/internal/tools"
 )
 
-// browsers are the names under which Chromium is found.
-var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-	"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"}
+var need = tools.Need{Name: "OAUTH", Untested: "credhost is not tried against a real server"}
 
 // built is a folder that TestMain removes, plugins one below it.
 var built, plugins string
@@ -58,45 +55,11 @@ func build(module, program, pkg string) error {
 	return nil
 }
 
-// lacking skips a test, loudly, that cannot run for want of something; with
-// CREDHOST_NEED_OAUTH=1 it fails.
-func lacking(t *testing.T, what string) {
-	t.Helper()
-	sentence := "credhost is not tried against a real server: " + what + " missing here; `make tools` gets what it can, and says how to get the rest"
-	if os.Getenv("CREDHOST_NEED_OAUTH") == "1" {
-		t.Fatal(sentence)
-	}
-	t.Skip(sentence)
-}
-
 // needNode skips a test where Node.js or the pinned packages are missing.
 func needNode(t *testing.T) {
 	t.Helper()
-	version, err := exec.Command("node", "--version").Output()
-	major := regexp.MustCompile(`^v([0-9]+)`).FindSubmatch(version)
-	if err != nil || major == nil {
-		lacking(t, "Node.js 20 or newer")
-	} else if n, _ := strconv.Atoi(string(major[1])); n < 20 {
-		lacking(t, "Node.js 20 or newer (this is "+strings.TrimSpace(string(version))+")")
-	}
-	if _, err := os.Stat("node/node_modules/.package-lock.json"); err != nil {
-		lacking(t, "the packages of internal/realoauth/node")
-	}
-}
-
-// needChromium skips a test where there is no Chromium, and returns its path.
-func needChromium(t *testing.T) string {
-	t.Helper()
-	if named := os.Getenv("CREDHOST_CHROMIUM"); named != "" {
-		return named
-	}
-	for _, name := range browsers {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	lacking(t, "Chromium")
-	return ""
+	need.Node(t)
+	need.Packages(t, "node")
 }
 
 // needFosite skips a test where fosite cannot be had. That it is there and the
@@ -105,7 +68,7 @@ func needFosite(t *testing.T) {
 	t.Helper()
 	_, err := fositeProgram()
 	if errors.Is(err, errNoModules) {
-		lacking(t, "the modules that ory/fosite needs")
+		need.Lacks(t, "the modules that ory/fosite needs are")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ has_node() { has node && has npm && [ "$(node -p 'parseInt(process.versions.node
 # Chromium, under any of the names under which it is installed.
 has_chromium() {
 	[ -n "${CREDHOST_CHROMIUM:-}" ] && return
-	for name in chromium chromium-browser google-chrome google-chrome-stable chrome; do
+	for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable chrome; do
 		has "$name" && return
 	done
 	[ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ] || [ -x /Applications/Chromium.app/Contents/MacOS/Chromium ]
@@ -43,7 +43,13 @@ install() {
 		printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
 		$sudo chmod 755 "$policy"
 	fi
-	{ $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >/dev/null || true
+	$sudo apt-get update >/dev/null || true
+	for package; do # the shell of Chromium, where it has a package, is the same engine and enough
+		shift
+		[ "$package" = chromium ] && apt-cache show chromium-headless-shell >/dev/null 2>&1 && package=chromium-headless-shell
+		set -- "$@" "$package"
+	done
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >/dev/null || true
 }
 
 # npm_install FOLDER [OPTION...] installs its packages in exactly the versions of
