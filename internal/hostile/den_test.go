@@ -28,7 +28,7 @@ import (
 
 // rogueBytes is the program credhost-plugin-rogue.
 var rogueBytes = sync.OnceValues(func() ([]byte, error) {
-	path := filepath.Join(filepath.Dir(programs), "rogue")
+	path := roguePath()
 	if os.Getenv(programsEnv) != "" {
 		return os.ReadFile(path)
 	}
@@ -39,6 +39,8 @@ var rogueBytes = sync.OnceValues(func() ([]byte, error) {
 	}
 	return os.ReadFile(path)
 })
+
+func roguePath() string { return filepath.Join(filepath.Dir(programs), "rogue") }
 
 // A den is a registry, without a host around it, with programs of an attacker.
 // Its defences are those of its world.
@@ -111,6 +113,9 @@ func (w *world) own() string {
 func (d *den) install(name string) {
 	d.w.t.Helper()
 	program, err := rogueBytes()
+	if err == nil && name == "rogue" && os.Link(roguePath(), filepath.Join(d.dir, "credhost-plugin-rogue")) == nil {
+		return // nobody writes to it: those that change a program have another name
+	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(d.dir, "credhost-plugin-"+name), bytes.Join([][]byte{program, []byte(name)}, nil), 0o755)
 	}

@@ -292,8 +292,25 @@ func pileUp(w *world) (bool, error) {
 	}
 }
 
-// waiting counts the goroutines of go-plugin's broker that wait for somebody.
-func waiting() int {
-	buf := make([]byte, 32<<20)
-	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "GRPCBroker).timeoutWait")
+// waiting counts the goroutines of go-plugin's broker that wait for somebody. It
+// takes its time, since to look stops everything.
+func waiting() (n int) {
+	time.Sleep(50 * time.Millisecond)
+	var all []runtime.StackRecord
+	for size, ok := 1000, false; !ok; size = 2*size + n {
+		all = make([]runtime.StackRecord, size)
+		n, ok = runtime.GoroutineProfile(all)
+	}
+	all, n = all[:n], 0
+	for i := range all {
+		frames := runtime.CallersFrames(all[i].Stack())
+		for more := true; more; {
+			var f runtime.Frame
+			if f, more = frames.Next(); strings.Contains(f.Function, "GRPCBroker).timeoutWait") {
+				n++
+				break
+			}
+		}
+	}
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,7 +17,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +43,7 @@ const programsEnv = "CREDHOST_HOSTILE_PROGRAMS"
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(programsEnv); dir != "" {
 		programs, remembered = filepath.Join(dir, "plugins"), filepath.Join(dir, "t", "cache")
+		atOnce()
 		os.Exit(m.Run())
 	}
 	os.Exit(func() int {
@@ -55,8 +59,20 @@ func TestMain(m *testing.M) {
 			panic(string(out))
 		}
 		defer closeHouses()
+		atOnce()
 		return m.Run()
 	}())
+}
+
+// atOnce has more attempts be made at once than there are processors, unless a
+// flag says how many: most wait for a process to start, to hang or to end.
+func atOnce() {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+	}
 }
 
 // The places of the world. Nobody but the tests serves them.
