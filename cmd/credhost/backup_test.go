@@ -18,10 +18,26 @@ import (
 
 func init() {
 	commands["agekey"] = ageKey
+	commands["passphrased"] = passphrased
 	commands["setvar"] = setVariable
 	commands["tamper"] = tamper
 	commands["cut"] = damage(func(b []byte) []byte { return b[:len(b)-20] })
 	commands["spoil"] = damage(func(b []byte) []byte { b[len(b)-40] ^= 1; return b })
+}
+
+// passphrased makes a file that a passphrase opens, one that is guessed in no
+// time:
+//
+//	passphrased FILE PASSPHRASE
+func passphrased(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := age.NewScryptRecipient(args[1])
+	ts.Check(err)
+	r.SetWorkFactor(10)
+	var sealed bytes.Buffer
+	w, err := age.Encrypt(&sealed, r)
+	ts.Check(err)
+	ts.Check(w.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), sealed.Bytes(), 0o600))
 }
 
 // ageKey makes an age identity, whose public key is then in $RECIPIENT:

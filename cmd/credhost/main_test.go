@@ -10,8 +10,6 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
-	"os/exec"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,12 +18,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// The test binary is these programs, too: credhost itself, and what its
-// scripts need besides.
+// The test binary is these programs, too: what scripts need besides credhost, which
+// they run as it is shipped.
 func TestMain(m *testing.M) {
 	testscript.Main(suite{m}, map[string]func(){
-		"credhost": credhost,
-		"exits":    exits,
+		"watched":  watched,
 		"xdg-open": browse, // which credhost runs on Linux
 		"open":     browse, // on macOS
 		"rundll32": browse, // on Windows
@@ -50,19 +47,27 @@ func (s suite) Run() int {
 	return s.M.Run()
 }
 
-// leaked is the exit code of a run that showed a secret.
-const leaked = 99
-
-// credhost is the program, watched: no run may show a secret.
-func credhost() {
+// watched is the program, for what scripts leave running: it looks itself whether
+// it has shown a secret, and succeeds if its exit code is the wanted one:
+//
+//	exec watched CODE [ARGUMENT]… &name&
+func watched() {
+	want, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "usage: watched CODE [ARGUMENT]…")
+		os.Exit(2)
+	}
 	w := &watch{}
 	p := &program{in: os.Stdin, out: w.over(os.Stdout), err: w.over(os.Stderr)}
-	code := p.run(os.Args[1:])
+	code := p.run(os.Args[2:])
 	if leak := w.found(); leak != "" {
 		fmt.Fprintln(os.Stderr, "a secret was shown:", leak)
-		os.Exit(leaked)
+		os.Exit(1)
 	}
-	os.Exit(code)
+	if code != want {
+		fmt.Fprintf(os.Stderr, "credhost exited with %d, not %d\n", code, want)
+		os.Exit(1)
+	}
 }
 
 // A watch looks for secrets in what is written.
@@ -71,16 +76,16 @@ type watch struct {
 	seen bytes.Buffer
 }
 
-func (w *watch) over(to *os.File) io.Writer { return watched{to, w} }
+func (w *watch) over(to *os.File) io.Writer { return seenFile{to, w} }
 
-// A watched is a file still, so that a form is drawn on it if it is a terminal.
-type watched struct {
+// A seenFile is a file still, so that a form is drawn on it if it is a terminal.
+type seenFile struct {
 	*os.File
 	by *watch
 }
 
 // Write implements [io.Writer].
-func (w watched) Write(p []byte) (int, error) {
+func (w seenFile) Write(p []byte) (int, error) {
 	w.by.Write(p)
 	return w.File.Write(p)
 }
@@ -99,37 +104,6 @@ func (w *watch) found() string {
 		return leak.String()
 	}
 	return ""
-}
-
-// exits runs a program and succeeds if that exits with a code:
-//
-//	exits CODE PROGRAM [ARGUMENT]…
-//
-// An interrupt is passed on.
-func exits() {
-	want, err := strconv.Atoi(os.Args[1])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "usage: exits CODE PROGRAM [ARGUMENT]…")
-		os.Exit(2)
-	}
-	cmd := exec.Command(os.Args[2], os.Args[3:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
-	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	go func() {
-		for s := range interrupts {
-			cmd.Process.Signal(s)
-		}
-	}()
-	cmd.Wait()
-	if got := cmd.ProcessState.ExitCode(); got != want {
-		fmt.Fprintf(os.Stderr, "exits: %s exited with %d, not %d\n", os.Args[2], got, want)
-		os.Exit(1)
-	}
 }
 
 // browse is a person with a browser: it visits the page that is its last

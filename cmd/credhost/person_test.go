@@ -38,19 +38,14 @@ type world struct {
 // sitDown starts the program on a terminal.
 func (w world) sitDown(t *testing.T, args ...string) *seat {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if w.width == 0 {
 		w.width, w.height = 80, 24
 	}
 	if w.data == "" {
 		w.data = filepath.Join(t.TempDir(), "data")
 	}
-	s := &seat{Terminal: screen.Open(t, w.width, w.height), t: t, data: w.data, cmd: exec.Command(exe, args...)}
-	s.cmd.Args[0] = "credhost"
-	s.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "ACCESSIBLE=", "NO_COLOR=", "GORACE=atexit_sleep_ms=0",
+	s := &seat{Terminal: screen.Open(t, w.width, w.height), t: t, data: w.data, cmd: exec.Command(plugins.program, args...)}
+	s.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "ACCESSIBLE=", "NO_COLOR=",
 		"CREDHOST_DATA="+w.data, "CREDHOST_LOCK="+filepath.Join(plugins.data, "credhost.lock"),
 		"CREDHOST_PLUGINS="+plugins.founding+string(filepath.ListSeparator)+plugins.others, "XDG_RUNTIME_DIR="+plugins.sockets)
 	s.cmd.Env = append(s.cmd.Env, w.env...)
@@ -77,8 +72,10 @@ func (s *seat) exits(code int) {
 	if left := s.Modes(); len(left) > 0 {
 		s.t.Errorf("the terminal was left with: %s", strings.Join(left, ", "))
 	}
-	if written := s.Written(); strings.Contains(written, "CANARY-7F3A9") {
-		s.t.Errorf("the terminal showed a secret: %q", written)
+	for name, text := range map[string]string{"the terminal": s.Written(), "standard output": s.out.String()} {
+		for _, leak := range nest().Search(name, []byte(text)) {
+			s.t.Error(leak)
+		}
 	}
 }
 

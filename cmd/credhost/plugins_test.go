@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/credhost/credhost/internal/testplugin"
 )
@@ -33,8 +34,9 @@ func buildPlugins(dir string) (f fixture, err error) {
 	if f.sockets, err = shortFolder(dir); err != nil {
 		return f, err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator),
-		"../../plugins/halopsa", "../../plugins/hellocloud", "../../plugins/faxplus", "./testdata/kinds", ".")
+	// Without -trimpath, everything has been compiled for the tests already.
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator),
+		"../../plugins/halopsa", "../../plugins/hellocloud", "../../plugins/faxplus", "./testdata/kinds", "../../internal/testplugin/"+testplugin.Program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return f, fmt.Errorf("building the plugins: %w\n%s", err, out)
@@ -44,15 +46,12 @@ func buildPlugins(dir string) (f fixture, err error) {
 		exe = ".exe"
 	}
 	f.program = filepath.Join(dir, "credhost"+exe)
-	for name, folder := range map[string]string{"halopsa": f.founding, "hellocloud": f.founding, "faxplus": f.founding, "kinds": f.others} {
+	for name, folder := range map[string]string{"halopsa": f.founding, "hellocloud": f.founding, "faxplus": f.founding, "kinds": f.others, testplugin.Program: f.others} {
 		err := errors.Join(os.MkdirAll(folder, 0o755),
-			os.Rename(filepath.Join(dir, name+exe), filepath.Join(folder, "credhost-plugin-"+name+exe)))
+			os.Rename(filepath.Join(dir, name+exe), filepath.Join(folder, "credhost-plugin-"+strings.TrimPrefix(name, "credhost-plugin-")+exe)))
 		if err != nil {
 			return f, err
 		}
-	}
-	if _, err := testplugin.Build(f.others, false); err != nil {
-		return f, err
 	}
 	return f, f.trust()
 }

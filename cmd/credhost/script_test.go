@@ -4,11 +4,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -36,6 +38,7 @@ var secrets = append([]string{
 // TestScripts runs the scripts in testdata, one for each command or so. Each
 // has a data folder of its own, in which the founding plugins are trusted.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireUniqueNames:  true,
@@ -47,14 +50,55 @@ func TestScripts(t *testing.T) {
 
 // commands are what scripts can do besides.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"serve":   serve,
-	"fault":   setFault,
-	"arrived": arrived,
-	"json":    checkJSON,
-	"setjson": setJSON,
-	"await":   await,
-	"sign":    sign,
-	"private": private,
+	"credhost": credhost,
+	"exits":    exits,
+	"serve":    serve,
+	"fault":    setFault,
+	"arrived":  arrived,
+	"json":     checkJSON,
+	"setjson":  setJSON,
+	"await":    await,
+	"sign":     sign,
+	"private":  private,
+}
+
+// credhost runs the program as it is shipped, watched: no run may show a secret.
+//
+//	credhost [ARGUMENT]…
+func credhost(ts *testscript.TestScript, neg bool, args []string) {
+	if code := exitCode(ts, args); (code == 0) == neg {
+		ts.Fatalf("credhost exited with %d", code)
+	}
+}
+
+// exits runs the program, too, and wants an exit code:
+//
+//	exits CODE credhost [ARGUMENT]…
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || args[1] != "credhost" || neg {
+		ts.Fatalf("usage: exits CODE credhost [ARGUMENT]…")
+	}
+	if code := exitCode(ts, args[2:]); strconv.Itoa(code) != args[0] {
+		ts.Fatalf("credhost exited with %d, not %s", code, args[0])
+	}
+}
+
+// exitCode runs the program to its end.
+func exitCode(ts *testscript.TestScript, args []string) int {
+	err := ts.Exec(plugins.program, args...)
+	for _, name := range []string{"stdout", "stderr"} {
+		for _, leak := range nest().Search(name, []byte(ts.ReadFile(name))) {
+			ts.Fatalf("a secret was shown: %s", leak)
+		}
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("credhost did not run: %v", err)
+	}
+	if exit == nil {
+		return 0
+	}
+	return exit.ExitCode()
 }
 
 // setup prepares a script.
@@ -72,7 +116,6 @@ func (f fixture) setup(e *testscript.Env) error {
 	e.Setenv("ALL_PLUGINS", f.founding+string(filepath.ListSeparator)+f.others)
 	e.Setenv("ALL_LOCK", filepath.Join(f.data, "credhost.lock"))
 	e.Setenv("XDG_RUNTIME_DIR", f.sockets)
-	e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would wait a second at the end of each command
 	e.Setenv("GOOS", runtime.GOOS)
 	e.Setenv("GOARCH", runtime.GOARCH)
 	published, err := filepath.Abs("../../schemas/types")

@@ -152,7 +152,8 @@ func (s *server) start(ctx context.Context) (started, error) {
 	if s.p.noSigninLink || os.Getenv("JOURNAL_STREAM") != "" || s.inside.page == nil { // a journal has readers
 		return said, nil
 	}
-	link, err := s.inside.link(ctx, s.origin)
+	// It serves already: who has it end now is not told of an interruption.
+	link, err := s.inside.link(context.WithoutCancel(ctx), s.origin)
 	if err != nil {
 		return started{}, err
 	}

@@ -96,6 +96,12 @@ func startServing(t *testing.T, data string, env []string, args ...string) *serv
 func (s *servingProcess) end(sig os.Signal) {
 	s.t.Helper()
 	s.cmd.Process.Signal(sig)
+	s.ends()
+}
+
+// ends waits for the end. A second signal would not be one that it finishes after.
+func (s *servingProcess) ends() {
+	s.t.Helper()
 	select {
 	case err := <-s.done:
 		if err != nil {
@@ -162,6 +168,7 @@ func TestServe(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no signals on Windows")
 	}
+	t.Parallel()
 	data := newData(t)
 	service, answers, _ := halo(t)
 	config := filepath.Join(data, "credhost.yaml")
@@ -288,6 +295,7 @@ func TestServeIsSmall(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux says how large a process is, and what it has started")
 	}
+	t.Parallel()
 	s := startServing(t, newData(t), nil, "--listen", "127.0.0.1:0")
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
@@ -312,8 +320,7 @@ func TestServeIsSmall(t *testing.T) {
 // Three servers on one database are one: what is made at the first is used at
 // the second, and a key that is ended at the third is refused by the first
 // within two seconds. One that is killed is not missed.
-func TestServersShareADatabase(t *testing.T) {
-	server := postgres.Start(t, postgres.Config{})
+func testServersShareADatabase(t *testing.T, server *postgres.Server) {
 	service, answers, _ := halo(t)
 	env := []string{"CREDHOST_STORE=" + server.Database(t), "CREDHOST_ALLOW_ADDRESS=127.0.0.0/8", "CREDHOST_LISTEN=127.0.0.1:0", "CREDHOST_NO_SIGNIN_LINK=true"}
 	var all []*servingProcess
@@ -407,6 +414,7 @@ func TestServeUnderSystemd(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("systemd is on Linux alone")
 	}
+	t.Parallel()
 	data := newData(t)
 	dir, err := os.MkdirTemp("", "n")
 	if err != nil {
@@ -478,5 +486,5 @@ func TestServeUnderSystemd(t *testing.T) {
 	if got := next(); got != stopping {
 		t.Errorf("at the end systemd was told %q", got)
 	}
-	s.end(syscall.SIGTERM)
+	s.ends()
 }

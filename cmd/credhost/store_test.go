@@ -12,10 +12,20 @@ import (
 	"github.com/credhost/credhost/internal/postgres"
 )
 
-// TestStoreInPostgreSQL runs the scripts of testdata/postgres. $STORE is the
-// URL of a database, for a role whose password is a secret.
-func TestStoreInPostgreSQL(t *testing.T) {
+// What needs a PostgreSQL shares one, whose start takes the longest.
+func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
 	server := postgres.Start(t, postgres.Config{})
+	t.Run("Servers", func(t *testing.T) {
+		t.Parallel()
+		testServersShareADatabase(t, server)
+	})
+	t.Run("Store", func(t *testing.T) { testStore(t, server) })
+}
+
+// testStore runs the scripts of testdata/postgres. $STORE is the
+// URL of a database, for a role whose password is a secret.
+func testStore(t *testing.T, server *postgres.Server) {
 	server.SQL(t, "postgres", "CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'CANARY-7F3A9'")
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/postgres",
