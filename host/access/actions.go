@@ -41,6 +41,7 @@ const (
 	ReadEvents  Action = "events.read"
 	SetWebhooks Action = "webhooks.write"
 	ReadAudit   Action = "audit.read"
+	VerifyAudit Action = "audit.verify" // whether anybody has changed it
 
 	ReadKeys     Action = "keys.read"
 	CreateKey    Action = "keys.create"
@@ -99,6 +100,7 @@ var Rules = map[Action]Demand{
 	ReadEvents:  {Scopes: []Scope{Read}},
 	SetWebhooks: {Scopes: []Scope{Admin}, Whole: true},
 	ReadAudit:   {Scopes: []Scope{Admin}, Whole: true},
+	VerifyAudit: {Scopes: []Scope{Admin}, Whole: true},
 
 	ReadKeys:     {Scopes: []Scope{Admin}, Whole: true},
 	CreateKey:    {Scopes: []Scope{Admin}},

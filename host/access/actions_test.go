@@ -51,6 +51,7 @@ var may = map[access.Action]string{
 	access.ReadEvents:          "read operator",
 	access.SetWebhooks:         "admin operator",
 	access.ReadAudit:           "admin operator",
+	access.VerifyAudit:         "admin operator",
 	access.ReadKeys:            "admin operator",
 	access.CreateKey:           "admin operator",
 	access.DeleteKey:           "admin operator",

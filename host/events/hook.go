@@ -254,9 +254,11 @@ func (e *Events) beginning(ctx context.Context, workspace string) (string, error
 	return last, err
 }
 
-// DeleteHook removes a webhook, and what it is still owed.
-func (e *Events) DeleteHook(ctx context.Context, workspace, id string) error {
-	err := e.hooks.Delete(ctx, workspace, id)
+// DeleteHook removes a webhook, and what it is still owed, unless somebody has
+// changed it since it had the given [Hook.Generation]: then the error is
+// [host.ErrConflict]. Generation 0: whatever it is now.
+func (e *Events) DeleteHook(ctx context.Context, workspace, id string, generation uint64) error {
+	err := e.deleteHook(ctx, workspace, id, generation)
 	if err == nil {
 		err = e.desks.Delete(ctx, workspace, deskOf(id))
 	}
@@ -266,16 +268,34 @@ func (e *Events) DeleteHook(ctx context.Context, workspace, id string) error {
 	return err
 }
 
+func (e *Events) deleteHook(ctx context.Context, workspace, id string, generation uint64) error {
+	item, _, err := e.read(ctx, workspace, id)
+	if err == nil && generation != 0 && item.Generation != generation {
+		err = host.ErrConflict
+	}
+	if err == nil {
+		err = e.record(ctx, workspace, "delete webhook", id, errBegun)
+	}
+	switch {
+	case err != nil:
+		return err
+	case generation == 0:
+		return e.hooks.Delete(ctx, workspace, id)
+	}
+	return e.hooks.DeleteUnchanged(ctx, item)
+}
+
 // RotateSecret gives a webhook another secret, and returns the only copy of it.
 // What is sent is signed with both for the time of keep, so that a receiver can
 // change over without missing any; at most a week. Zero: the old one ends at
-// once.
-func (e *Events) RotateSecret(ctx context.Context, workspace, id string, keep time.Duration) (h Hook, secret string, err error) {
+// once. Generation is as of [Events.DeleteHook]: of two who do so at once, each
+// would believe that his is the secret.
+func (e *Events) RotateSecret(ctx context.Context, workspace, id string, keep time.Duration, generation uint64) (h Hook, secret string, err error) {
 	if keep < 0 || keep > maxOld {
 		return Hook{}, "", wrong("keep", "the old secret can be kept for at most a week")
 	}
 	secret = newSecret()
-	h, err = e.edit(ctx, workspace, id, "rotate webhook secret", 0, func(_ host.Item, s *storedHook) error {
+	h, err = e.edit(ctx, workspace, id, "rotate webhook secret", generation, func(_ host.Item, s *storedHook) error {
 		s.Old, s.OldUntil, s.Secret = s.Secret, e.now().Add(keep).UTC(), secret
 		if keep == 0 {
 			s.Old, s.OldUntil = "", time.Time{}

@@ -309,7 +309,7 @@ func TestRotates(t *testing.T) {
 		n.publish(t, i, 1)
 		eventually(t, "it arrives", func() bool { return r.attempts() > tries })
 	}
-	now, secret, err := n.RotateSecret(t.Context(), workspace, hook.ID, time.Hour)
+	now, secret, err := n.RotateSecret(t.Context(), workspace, hook.ID, time.Hour, 0)
 	if err != nil || now.OldUntil == nil || !strings.HasPrefix(secret, "whsec_") {
 		t.Fatalf("%+v, %v", now, err)
 	}
@@ -317,7 +317,7 @@ func TestRotates(t *testing.T) {
 	r.set(func(r *receiver) { r.secrets = []string{secret} })
 	send(1) // and with the new one
 	r.check(t)
-	if _, _, err := n.RotateSecret(t.Context(), workspace, hook.ID, 0); err != nil {
+	if _, _, err := n.RotateSecret(t.Context(), workspace, hook.ID, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	send(2)
@@ -325,7 +325,7 @@ func TestRotates(t *testing.T) {
 		r.set(func(r *receiver) { refused = len(r.bad) == 1 })
 		return refused
 	})
-	if _, _, err := n.RotateSecret(t.Context(), workspace, hook.ID, 8*24*time.Hour); err == nil {
+	if _, _, err := n.RotateSecret(t.Context(), workspace, hook.ID, 8*24*time.Hour, 0); err == nil {
 		t.Error("an old secret may not live for ever")
 	}
 }
@@ -362,7 +362,17 @@ func TestSendTestAndResend(t *testing.T) {
 		t.Errorf("an event that is not there: %v", err)
 	}
 	r.check(t)
-	if err := n.DeleteHook(t.Context(), workspace, hook.ID); err != nil {
+	if err := n.DeleteHook(t.Context(), workspace, hook.ID, hook.Generation); !errors.Is(err, host.ErrConflict) {
+		t.Errorf("deleting what was seen before: %v", err)
+	}
+	if _, _, err := n.RotateSecret(t.Context(), workspace, hook.ID, 0, hook.Generation); !errors.Is(err, host.ErrConflict) {
+		t.Errorf("another secret for what was seen before: %v", err)
+	}
+	seen, err := n.Hook(t.Context(), workspace, hook.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.DeleteHook(t.Context(), workspace, hook.ID, seen.Generation); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.Hook(t.Context(), workspace, hook.ID); !errors.Is(err, host.ErrNotFound) {

@@ -4,6 +4,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -88,6 +89,7 @@ type updateApplication struct {
 type deleteApplication struct {
 	OneApplication
 	ForVersion
+	InUse bool `query:"inUse" doc:"Delete it even if credentials refer to it, which cannot be used any more then."`
 }
 
 func (s *server) registerApplications() {
@@ -103,8 +105,8 @@ func (s *server) registerApplications() {
 		hostAction: access.SetHostApplications, in: either, takes: []string{mergePatch}, fails: editing, summary: "Change an application",
 		text: "The credentials that refer to it use the new answers from their next grant on."}, s.updateApplication)
 	register(s, operation{id: "deleteApplication", method: http.MethodDelete, path: one, tag: tagApplications, action: access.SetApplications,
-		hostAction: access.SetHostApplications, in: either, status: http.StatusNoContent, fails: editing, summary: "Delete an application",
-		text: "Credentials that refer to it cannot be used any more: see application of listCredentials."}, s.deleteApplication)
+		hostAction: access.SetHostApplications, in: either, status: http.StatusNoContent, fails: append([]string{"in-use"}, editing...), summary: "Delete an application",
+		text: "While credentials refer to it, in any workspace, it is refused: without it they could not be used any more. See application of listCredentials, and inUse."}, s.deleteApplication)
 }
 
 // apps are the applications that a request is about.
@@ -196,17 +198,13 @@ func (s *server) updateApplication(ctx context.Context, in *updateApplication) (
 	if err != nil {
 		return nil, err
 	}
-	certain, err := in.match(v.Generation)
-	if err != nil {
+	p := host.Patch{Name: in.Body.Name.ptr()}
+	if p.Generation, err = in.generation(v.Generation); err != nil {
 		return nil, err
 	}
 	t, err := s.h.Type(v.Type)
 	if err != nil {
 		return nil, err
-	}
-	p := host.Patch{Name: in.Body.Name.ptr()}
-	if certain {
-		p.Generation = v.Generation
 	}
 	if p.Values, err = decodeAnswers(t.Schema, merged(t.Schema, v.Answers, in.Body.Answers.Value)); err != nil {
 		return nil, err
@@ -217,7 +215,7 @@ func (s *server) updateApplication(ctx context.Context, in *updateApplication) (
 		}
 		p.References[name] = ref.Value
 	}
-	if err := s.apps(ctx).Update(ctx, in.Application, p); err != nil {
+	if err := in.changed(s.apps(ctx).Update(ctx, in.Application, p)); err != nil {
 		return nil, s.updateFailed(ctx, err, form.New(form.Config{Schema: t.Schema, Can: t.Can, Languages: in.Language, Application: true}))
 	}
 	out, _, err := s.application(ctx, in.Application)
@@ -229,8 +227,18 @@ func (s *server) deleteApplication(ctx context.Context, in *deleteApplication) (
 	if err != nil {
 		return nil, err
 	}
-	if _, err := in.match(v.Generation); err != nil {
+	generation, err := in.generation(v.Generation)
+	if err != nil {
 		return nil, err
 	}
-	return nil, s.apps(ctx).Delete(ctx, in.Application)
+	if in.InUse {
+		err = s.apps(ctx).DeleteUnchanged(ctx, in.Application, generation)
+	} else {
+		err = s.apps(ctx).DeleteUnused(ctx, in.Application, generation)
+	}
+	var e *sdk.Error
+	if errors.As(err, &e) && e.Reason == host.ReasonInUse {
+		return nil, fail("in-use", e.Message)
+	}
+	return nil, in.changed(err)
 }

@@ -53,13 +53,14 @@ type auditList struct {
 func (s *server) registerAudit() {
 	register(s, operation{id: "listAudit", method: http.MethodGet, path: "/audit", tag: tagAudit, action: access.ReadAudit, in: either,
 		summary: "List what was done",
-		text:    "The newest first. A workspace's entries are parts of the one trail of the host, which an operator sees whole with a key of the host and without a workspace, and verifies with credhost audit verify."},
+		text:    "The newest first. A workspace's entries are parts of the one trail of the host, which an operator sees whole with a key of the host and without a workspace. See verifyAudit for whether anybody has changed it."},
 		s.listAudit)
+	s.registerVerify()
 }
 
 func (s *server) listAudit(ctx context.Context, in *listAudit) (*auditList, error) {
 	if s.cfg.Audit == nil {
-		return nil, fail("unavailable", "this host keeps no audit trail")
+		return nil, noTrail()
 	}
 	list := listOf("audit", workspaceOf(ctx), in.Credential, in.Actor, in.Action, in.Since.String(), in.Until.String())
 	after, err := parseCursor(in.Cursor, list)

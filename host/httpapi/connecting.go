@@ -31,9 +31,9 @@ type Visit struct {
 
 type connectCredential struct {
 	OneCredential
-	Body struct {
+	Body *struct {
 		Return string `json:"return,omitempty" maxLength:"200" doc:"The name of the address to which the person is sent in the end, among those that the operator has named. Absent: a page that can be closed."`
-	} `required:"false"`
+	}
 }
 
 type aVisit struct {
@@ -64,7 +64,11 @@ func (s *server) connectCredential(ctx context.Context, in *connectCredential) (
 	if s.cfg.Connect == nil {
 		return nil, fail("unavailable", "this host connects nothing: it has no address for people to come back to")
 	}
-	v, err := s.cfg.Connect.Begin(ctx, workspaceOf(ctx), host.Visit{Credential: in.Credential, Actor: access.From(ctx).Actor, Return: in.Body.Return})
+	visit := host.Visit{Credential: in.Credential, Actor: access.From(ctx).Actor}
+	if in.Body != nil {
+		visit.Return = in.Body.Return
+	}
+	v, err := s.cfg.Connect.Begin(ctx, workspaceOf(ctx), visit)
 	if err != nil {
 		return nil, err
 	}

@@ -36,12 +36,7 @@ type contract struct {
 type documented struct {
 	OperationID string
 	Action      string `json:"x-credhost-action"`
-	Parameters  []struct {
-		Name, In string
-		Required bool
-		Schema   json.RawMessage
-		Example  any
-	}
+	Parameters  []parameter
 	RequestBody *struct {
 		Required bool
 		Content  map[string]struct{ Schema json.RawMessage }
@@ -53,6 +48,13 @@ type documented struct {
 	}
 
 	path, method string
+}
+
+type parameter struct {
+	Name, In string
+	Required bool
+	Schema   json.RawMessage
+	Example  any
 }
 
 var promised = sync.OnceValue(func() *contract {

@@ -5,10 +5,13 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/credhost/credhost/host"
 )
 
 // Noted is the part of an answer that says which version it is (RFC 9110,
@@ -93,6 +96,25 @@ func (m ForVersion) match(now uint64) (certain bool, err error) {
 		return true, changed()
 	}
 	return true, nil
+}
+
+// generation returns the generation that a change is for; 0: whatever it is. It
+// refuses what is for another than the one that it is now.
+func (m ForVersion) generation(now uint64) (uint64, error) {
+	certain, err := m.match(now)
+	if err != nil || !certain {
+		return 0, err
+	}
+	return now, nil
+}
+
+// changed says of a change that was for a certain version, and that somebody was
+// faster than, what all those are told that come later.
+func (m ForVersion) changed(err error) error {
+	if errors.Is(err, host.ErrConflict) && strings.TrimSpace(m.IfMatch) != "*" {
+		return changed()
+	}
+	return err
 }
 
 // changed is for a change that is for another version.

@@ -60,6 +60,7 @@ var problems = map[string]struct {
 	"denied":                {409, sdk.Denied, "The service does not take the credential"},
 	"conflict":              {409, sdk.Invalid, "It has changed meanwhile"},
 	"busy":                  {409, sdk.Unavailable, "The same request is being worked on"},
+	"in-use":                {409, sdk.Invalid, "Others refer to it"},
 	"changed":               {412, sdk.Invalid, "It has changed since you looked"},
 	"too-large":             {413, sdk.Invalid, "The request is too large"},
 	"media-type":            {415, sdk.Invalid, "The body is of a type that is not taken here"},

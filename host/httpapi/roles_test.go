@@ -40,7 +40,7 @@ var roles = map[string]string{
 	"listEvents": "r", "createWebhook": "a whole", "listWebhooks": "a whole", "getWebhook": "a whole", "updateWebhook": "a whole", "deleteWebhook": "a whole",
 	"rotateWebhookSecret": "a whole", "testWebhook": "a whole", "listDeliveries": "a whole", "replayWebhook": "a whole",
 
-	"listAudit": "a whole",
+	"listAudit": "a whole", "getAuditHead": "a whole", "verifyAudit": "a whole",
 }
 
 // A role is a caller, and what of an operation's rule makes it one that may.

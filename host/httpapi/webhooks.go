@@ -102,11 +102,16 @@ type (
 		ForVersion
 		Body WebhookPatch `contentType:"application/merge-patch+json"`
 	}
+	deleteWebhook struct {
+		OneWebhook
+		ForVersion
+	}
 	rotateWebhook struct {
 		OneWebhook
-		Body struct {
+		ForVersion
+		Body *struct {
 			Keep int `json:"keepSeconds,omitempty" minimum:"0" maximum:"604800" doc:"For how long it is signed with the old secret, too; absent: it ends at once."`
-		} `required:"false"`
+		}
 	}
 	replayWebhook struct {
 		OneWebhook
@@ -139,12 +144,12 @@ func (s *server) registerWebhooks() {
 	update.takes, update.fails = []string{mergePatch}, editing
 	register(s, update, s.updateWebhook)
 	remove := o("deleteWebhook", http.MethodDelete, one, "Remove a webhook, and what it is still owed", "")
-	remove.status = http.StatusNoContent
-	register(s, remove, s.onHook(func(ctx context.Context, in *OneWebhook) error {
-		return s.cfg.Events.DeleteHook(ctx, workspaceOf(ctx), in.Webhook)
-	}))
-	register(s, o("rotateWebhookSecret", http.MethodPost, one+"/rotate", "Give a webhook another secret",
-		"For a while it is signed with both, if the receiver needs time to change over."), s.rotateWebhook)
+	remove.status, remove.fails = http.StatusNoContent, editing
+	register(s, remove, s.deleteWebhook)
+	rotate := o("rotateWebhookSecret", http.MethodPost, one+"/rotate", "Give a webhook another secret",
+		"For a while it is signed with both, if the receiver needs time to change over. Of two who do so at once one is refused: each would believe that his is the secret.")
+	rotate.fails = editing
+	register(s, rotate, s.rotateWebhook)
 	test := o("testWebhook", http.MethodPost, one+"/test", "Send a webhook an event now, and see what comes of it", "")
 	test.patience = time.Minute
 	register(s, test, s.testWebhook)
@@ -152,16 +157,6 @@ func (s *server) registerWebhooks() {
 	replay := o("replayWebhook", http.MethodPost, one+"/replay", "Send events again", "One, or all after one, as far as they are kept. They keep their webhook-id.")
 	replay.status, replay.fails = http.StatusNoContent, []string{"conflict"}
 	register(s, replay, s.replayWebhook)
-}
-
-// onHook makes a handler of what has no answer.
-func (s *server) onHook(f func(context.Context, *OneWebhook) error) func(context.Context, *OneWebhook) (*struct{}, error) {
-	return func(ctx context.Context, in *OneWebhook) (*struct{}, error) {
-		if s.cfg.Events == nil {
-			return nil, notFound()
-		}
-		return nil, f(ctx, in)
-	}
 }
 
 // typesFrom are the types of events that a webhook is to be sent.
@@ -243,34 +238,53 @@ func (s *server) getWebhook(ctx context.Context, in *showWebhook) (*webhookOut, 
 }
 
 func (s *server) updateWebhook(ctx context.Context, in *updateWebhook) (*webhookOut, error) {
-	_, generation, err := s.hook(ctx, in.Webhook)
-	if err != nil {
-		return nil, err
-	}
-	certain, err := in.match(generation)
-	if err != nil {
-		return nil, err
-	}
 	p := events.HookPatch{URL: in.Body.URL.ptr(), Description: in.Body.Description.ptr(), Enabled: in.Body.Enabled.ptr()}
 	if in.Body.Types.Set {
 		types := typesFrom(in.Body.Types.Value)
 		p.Types = &types
 	}
-	if certain {
+	err := s.forVersion(ctx, in.Webhook, in.ForVersion, func(generation uint64) (err error) {
 		p.Generation = generation
-	}
-	if _, err := s.cfg.Events.UpdateHook(ctx, workspaceOf(ctx), in.Webhook, p); err != nil {
+		_, err = s.cfg.Events.UpdateHook(ctx, workspaceOf(ctx), in.Webhook, p)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	out, _, err := s.hook(ctx, in.Webhook)
 	return out, err
 }
 
-func (s *server) rotateWebhook(ctx context.Context, in *rotateWebhook) (*webhookRotated, error) {
-	if s.cfg.Events == nil {
-		return nil, notFound()
+// forVersion changes a webhook of the version that a request is for.
+func (s *server) forVersion(ctx context.Context, id string, m ForVersion, change func(generation uint64) error) error {
+	_, now, err := s.hook(ctx, id)
+	if err != nil {
+		return err
 	}
-	h, secret, err := s.cfg.Events.RotateSecret(ctx, workspaceOf(ctx), in.Webhook, time.Duration(in.Body.Keep)*time.Second)
+	generation, err := m.generation(now)
+	if err != nil {
+		return err
+	}
+	return m.changed(change(generation))
+}
+
+func (s *server) deleteWebhook(ctx context.Context, in *deleteWebhook) (*struct{}, error) {
+	return nil, s.forVersion(ctx, in.Webhook, in.ForVersion, func(generation uint64) error {
+		return s.cfg.Events.DeleteHook(ctx, workspaceOf(ctx), in.Webhook, generation)
+	})
+}
+
+func (s *server) rotateWebhook(ctx context.Context, in *rotateWebhook) (*webhookRotated, error) {
+	keep := time.Duration(0)
+	if in.Body != nil {
+		keep = time.Duration(in.Body.Keep) * time.Second
+	}
+	var h events.Hook
+	var secret string
+	err := s.forVersion(ctx, in.Webhook, in.ForVersion, func(generation uint64) (err error) {
+		h, secret, err = s.cfg.Events.RotateSecret(ctx, workspaceOf(ctx), in.Webhook, keep, generation)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

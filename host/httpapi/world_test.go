@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
@@ -21,6 +22,7 @@ import (
 	"github.com/credhost/credhost/host/memstore"
 	"github.com/credhost/credhost/host/sealer"
 	"github.com/credhost/credhost/internal/ground"
+	"github.com/credhost/credhost/internal/testplugin"
 )
 
 func TestMain(m *testing.M) { ground.Main(m) }
@@ -45,7 +47,8 @@ func serve(t testing.TB, change func(*ground.Config, *httpapi.Config), types ...
 	}
 	store, seal := memstore.New(), sealer.New(ring)
 	t.Cleanup(func() { store.Close() })
-	if w.trail, err = audit.Open(context.Background(), audit.Config{Store: store, Sealer: seal}); err != nil {
+	now := time.Now
+	if w.trail, err = audit.Open(context.Background(), audit.Config{Store: store, Sealer: seal, Now: func() time.Time { return now() }}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.trail.Close() })
@@ -58,6 +61,9 @@ func serve(t testing.TB, change func(*ground.Config, *httpapi.Config), types ...
 	hc := httpapi.Config{Audit: w.trail, Version: "test"}
 	if change != nil {
 		change(&gc, &hc)
+	}
+	if gc.Now != nil {
+		now = gc.Now
 	}
 	w.Ground = ground.New(t, gc)
 	hc.Host, hc.Access = w.Ground.Host, w.Ground.Access
@@ -77,6 +83,23 @@ func serve(t testing.TB, change func(*ground.Config, *httpapi.Config), types ...
 	w.srv = httptest.NewServer(api)
 	t.Cleanup(w.srv.Close)
 	return w
+}
+
+// withTestPlugin adds the types of internal/testplugin: "homed", say, which has
+// applications.
+func withTestPlugin(t testing.TB) func(*ground.Config, *httpapi.Config) {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := testplugin.Build(dir, false); err != nil {
+		t.Fatal(err)
+	}
+	return func(g *ground.Config, _ *httpapi.Config) {
+		before := g.Host
+		g.Host = func(c *host.Config) {
+			before(c)
+			c.Plugins = append(c.Plugins, dir)
+		}
+	}
 }
 
 // An answer is one that was read.

@@ -204,7 +204,7 @@ func (v *visit) deleteHook() error {
 	if v.h.cfg.Events == nil {
 		return errNowhere
 	}
-	if err := v.h.cfg.Events.DeleteHook(v.ctx(), v.ws.Name(), v.r.PathValue("hook")); err != nil {
+	if err := v.h.cfg.Events.DeleteHook(v.ctx(), v.ws.Name(), v.r.PathValue("hook"), 0); err != nil {
 		return err
 	}
 	return v.to(v.path("webhooks"), "deleted")

@@ -14,9 +14,12 @@ import (
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
+	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/host/connectflow"
 	"github.com/credhost/credhost/host/events"
 	"github.com/credhost/credhost/host/httpapi"
+	"github.com/credhost/credhost/host/memstore"
+	"github.com/credhost/credhost/host/sealer"
 	"github.com/credhost/credhost/internal/ground"
 	"github.com/credhost/credhost/schemas"
 )
@@ -109,8 +112,22 @@ func TestTypeScript(t *testing.T) {
 // service of type "acme".
 func serve(t *testing.T) (url, token, service string) {
 	t.Helper()
+	ring, err := sealer.NewKeyring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, seal := memstore.New(), sealer.New(ring)
+	t.Cleanup(func() { store.Close() })
+	trail, err := audit.Open(context.Background(), audit.Config{Store: store, Sealer: seal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { trail.Close() })
 	var feed *events.Feed
-	g := ground.New(t, ground.Config{Host: func(c *host.Config) { feed = events.Listen(c) }})
+	g := ground.New(t, ground.Config{Store: store, Sealer: seal, Host: func(c *host.Config) {
+		c.Audit, c.Fingerprint = trail.Record, trail.Fingerprint
+		feed = events.Listen(c)
+	}})
 	ev, err := events.Open(context.Background(), events.Config{Host: g.Host, Feed: feed})
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +138,7 @@ func serve(t *testing.T) (url, token, service string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { flows.Close() })
-	api, err := httpapi.New(httpapi.Config{Host: g.Host, Access: g.Access, Events: ev, Connect: flows})
+	api, err := httpapi.New(httpapi.Config{Host: g.Host, Access: g.Access, Audit: trail, Events: ev, Connect: flows})
 	if err != nil {
 		t.Fatal(err)
 	}
