@@ -42,6 +42,37 @@ func sameJSON(t *testing.T, a, b []byte) bool {
 	return reflect.DeepEqual(x, y)
 }
 
+// TestHalved takes whole pairs, and no halves.
+func TestHalved(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`"a"`: false, `""`: false, `"\ud83d\ude00"`: false, `"\uD83D\uDE00\ud83d\ude00"`: false, `"\\ud83d"`: false, `"\ufffd"`: false, `"\u0000\\"`: false,
+		`"\ud83d"`: true, `"\ude00"`: true, `"\ude00\ud83d"`: true, `"\ud83d\ud83d\ude00"`: true, `"\ud83dx\ude00"`: true, `"\ud83d\n\ude00"`: true, `"\\\ud83d"`: true,
+		`{"\ud83d":1}`: true, `"\ud83d`: true,
+	} {
+		if halved([]byte(text)) != want {
+			t.Errorf("%s is halved: %t", text, !want)
+		}
+	}
+}
+
+// FuzzHalved shows that what is taken is decoded to what was written: no
+// character takes another's place.
+func FuzzHalved(f *testing.F) {
+	f.Add(`"\ud83d\ude00"`)
+	f.Add(`"\\\udbff\\ud83d"`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var said string
+		if !utf8.ValidString(text) || json.Unmarshal([]byte(text), &said) != nil {
+			return
+		}
+		meant := strings.Count(text, "\ufffd") + strings.Count(strings.ToLower(text), `\ufffd`)
+		if replaced := strings.Count(said, "\ufffd") > meant; replaced != halved([]byte(text)) && meant == 0 {
+			t.Errorf("%q is decoded to %q", text, said)
+		}
+	})
+}
+
 // FuzzMergeJSON shows that what is patched twice is what is patched once, and
 // that nothing that is no null is lost.
 func FuzzMergeJSON(f *testing.F) {

@@ -41,6 +41,9 @@ func check(body []byte, reg huma.Registry, s *huma.Schema) (unknown []Fault, err
 	if !utf8.Valid(body) {
 		return nil, fail("malformed", "the body is not UTF-8")
 	}
+	if halved(body) {
+		return nil, fail("malformed", "the body has half a pair of UTF-16, which is no character: write \\ud83d\\ude00, or the character itself")
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	c := &checking{d: d, reg: reg}
@@ -51,6 +54,32 @@ func check(body []byte, reg huma.Registry, s *huma.Schema) (unknown []Fault, err
 		return nil, fail("malformed", "something follows the end of the JSON")
 	}
 	return c.unknown, nil
+}
+
+// halved reports whether a body has an escape of half a surrogate pair (RFC 7493,
+// section 2.1). encoding/json puts U+FFFD in its place: two secrets that differ
+// would become one that is neither.
+func halved(body []byte) bool {
+	var high bool // whether the last character was the first half of a pair
+	for i := 0; i < len(body); i++ {
+		var half rune
+		if body[i] == '\\' && i+5 < len(body) && body[i+1] == 'u' {
+			n, err := strconv.ParseUint(string(body[i+2:i+6]), 16, 16)
+			if err == nil {
+				half = rune(n)
+			}
+		}
+		switch {
+		case high != (half >= 0xdc00 && half < 0xe000):
+			return true // a first half without a second, or the other way round
+		case body[i] == '\\' && half == 0:
+			i++ // what is escaped begins no escape
+		case body[i] == '\\':
+			i += 5
+		}
+		high = half >= 0xd800 && half < 0xdc00
+	}
+	return high
 }
 
 // malformed says where JSON ends to be JSON, and no more: the decoder's own
