@@ -127,7 +127,7 @@ func (s *Server) note(ctx context.Context, r *http.Request, rec *recorder, broke
 
 // Shown returns what may be shown of where a request goes: of a proxied one, the
 // service and no path; of a link that begins a visit to a provider, all but its
-// secret.
+// secret; and no key that somebody has put into a path.
 func Shown(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodConnect:
@@ -139,8 +139,12 @@ func Shown(r *http.Request) string {
 	if parts := strings.SplitN(path, "/", 6); len(parts) > 4 && (parts[1] == "proxy" || parts[1] == "connect" && parts[2] == "start") {
 		return strings.Join(parts[:5], "/")
 	}
-	return path
+	return tokens.ReplaceAllString(path, "[secret]")
 }
+
+// tokens are what somebody has put into a path who takes a key for its ID, or a
+// link's secret for a part of the address: see package access.
+var tokens = regexp.MustCompile(`ch[kdsl]_[A-Za-z0-9_.-]{8,}`)
 
 // Traced tells the request's line in the log of the span that it is served in.
 func Traced(ctx context.Context) {

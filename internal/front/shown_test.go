@@ -18,6 +18,9 @@ func TestShown(t *testing.T) {
 		"/connect/start/default/v-1/SECRET":          "/connect/start/default/v-1",
 		"/connect/callback/default/acme?code=SECRET": "/connect/callback/default/acme",
 		"http://api.example/SECRET":                  "http://api.example",
+		"/v1/keys/chk_abcdefghijkl":                  "/v1/keys/[secret]",
+		"/signin/chl_abcdefghijkl/x":                 "/signin/[secret]/x",
+		"/v1/keys/chd_k-1.eyJpIjo.c2ln-_x":           "/v1/keys/[secret]",
 	} {
 		if got := front.Shown(httptest.NewRequest("GET", target, nil)); got != want {
 			t.Errorf("of %s is shown %s, want %s", target, got, want)
