@@ -179,9 +179,9 @@ func (c Caller) Permits(credential, method string, u *url.URL) error {
 
 // PermitsRequest is [Caller.Permits] for a request that is about to be sent, and
 // refuses besides what has some servers take it for another request than it is:
-// headers such as X-HTTP-Method-Override and the parameter _method where methods
-// are limited, X-Original-URL and X-Rewrite-URL where URLs are. A body is not
-// looked at.
+// headers, and trailers, such as X-HTTP-Method-Override and the parameter _method
+// where methods are limited, X-Original-URL and X-Rewrite-URL where URLs are. A
+// body is not looked at.
 func (c Caller) PermitsRequest(credential string, r *http.Request) error {
 	if err := c.Permits(credential, r.Method, r.URL); err != nil {
 		return err
@@ -191,30 +191,46 @@ func (c Caller) PermitsRequest(credential string, r *http.Request) error {
 		if len(l.Methods) > 0 && overridesMethod(r) {
 			return sdk.Errorf(sdk.Forbidden, "this key is limited to some methods, and the request asks the service to take it for another: leave out X-HTTP-Method-Override and the like")
 		}
-		if len(l.URLs) > 0 && hasAny(r.Header, "X-Original-Url", "X-Rewrite-Url", "X-Override-Url") {
+		if len(l.URLs) > 0 && (hasAny(r.Header, placing...) || hasAny(r.Trailer, placing...)) {
 			return sdk.Errorf(sdk.Forbidden, "this key is limited to some URLs, and the request asks the service to take it for another: leave out X-Original-URL and X-Rewrite-URL")
 		}
 	}
 	return nil
 }
 
+// overriding are headers that have some servers take a request for one of another
+// method.
+var overriding = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+
+// placing are headers that have some servers take a request for one of another
+// URL.
+var placing = []string{"X-Original-Url", "X-Rewrite-Url", "X-Override-Url"}
+
+// overridesMethod reports whether a server may take a request for one of another
+// method. Some separate parameters by semicolons, and take what is neither letter
+// nor digit in a name for an underscore.
 func overridesMethod(r *http.Request) bool {
-	if hasAny(r.Header, "X-Http-Method-Override", "X-Http-Method", "X-Method-Override") {
+	if hasAny(r.Header, overriding...) || hasAny(r.Trailer, overriding...) {
 		return true
 	}
-	if !strings.Contains(r.URL.RawQuery, "method") && !strings.ContainsRune(r.URL.RawQuery, '%') {
+	query := r.URL.RawQuery
+	if query == "" || !strings.ContainsRune(query, '%') && !strings.Contains(strings.ToLower(query), "method") {
 		return false
 	}
-	for name := range r.URL.Query() {
-		if strings.EqualFold(name, "_method") || strings.EqualFold(name, "x-http-method-override") {
+	for pair := range strings.FieldsFuncSeq(query, func(c rune) bool { return c == '&' || c == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		name = strings.TrimLeft(name, " ")
+		if sdk.SameHeader(name, "_method") || sdk.SameHeader(name, "x-http-method-override") {
 			return true
 		}
 	}
 	return false
 }
 
-// hasAny reports whether h has one of some headers, in whatever spelling: some
-// servers take an underscore for a hyphen.
+// hasAny reports whether h has one of some headers, in whatever spelling.
 func hasAny(h http.Header, names ...string) bool {
 	for _, n := range names {
 		if len(h[n]) > 0 {
@@ -222,7 +238,7 @@ func hasAny(h http.Header, names ...string) bool {
 		}
 	}
 	for n := range h {
-		if strings.Contains(n, "_") && slices.Contains(names, http.CanonicalHeaderKey(strings.ReplaceAll(n, "_", "-"))) {
+		if slices.ContainsFunc(names, func(name string) bool { return sdk.SameHeader(n, name) }) {
 			return true
 		}
 	}

@@ -130,6 +130,10 @@ func TestPermitsRequest(t *testing.T) {
 		{"https://api.example/v1/a", "X_HTTP_METHOD_OVERRIDE", true, false},
 		{"https://api.example/v1/a?_method=DELETE", "Accept", true, false},
 		{"https://api.example/v1/a?%5fmethod=DELETE", "Accept", true, false},
+		{"https://api.example/v1/a?b;_method=DELETE", "Accept", true, false},
+		{"https://api.example/v1/a?+.METHOD=DELETE", "Accept", true, false},
+		{"https://api.example/v1/a", "X.HTTP.Method.Override", true, false},
+		{"https://api.example/v1/a", "X.Original~URL", false, true},
 		{"https://api.example/v1/a?method=x&q=%20", "Accept", false, false},
 		{"https://api.example/v1/a", "X-Original-URL", false, true},
 		{"https://api.example/v1/a", "x-rewrite-url", false, true},
@@ -141,6 +145,13 @@ func TestPermitsRequest(t *testing.T) {
 		}
 		if err := there.PermitsRequest("c-1", r); (err != nil) != test.byPlace {
 			t.Errorf("%s with %s, limited to URLs: %v", test.url, test.header, err)
+		}
+		r.Header, r.Trailer = http.Header{}, http.Header{http.CanonicalHeaderKey(test.header): nil} // announced
+		if err := gets.PermitsRequest("c-1", r); (err != nil) != test.byVerb {
+			t.Errorf("%s with %s for a trailer, limited to methods: %v", test.url, test.header, err)
+		}
+		if err := there.PermitsRequest("c-1", r); (err != nil) != test.byPlace {
+			t.Errorf("%s with %s for a trailer, limited to URLs: %v", test.url, test.header, err)
 		}
 	}
 }
