@@ -75,7 +75,10 @@ func (v *view) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.x.flow.reading(false)
 	s.err = err
-	s.all.Store(err == io.EOF)
+	if err == io.EOF { // the trailers have come with it
+		s.x.withoutKey(s.x.r.Trailer)
+		s.all.Store(true)
+	}
 	if s.read += int64(n); s.read <= int64(s.max) {
 		s.kept = append(s.kept, p[:n]...)
 	} else {

@@ -112,6 +112,9 @@ func (x *exchange) outgoing() (*http.Request, error) {
 	if strings.Contains(u.RawQuery, x.token) {
 		return nil, malformed("the query has the key in it, which is for this host alone: leave it out")
 	}
+	if err := x.announces(); err != nil {
+		return nil, err
+	}
 	out := x.r.WithContext(x.ctx)
 	out.URL, out.Host, out.RequestURI = u, "", ""
 	out.Header = x.header()

@@ -121,6 +121,27 @@ func (x *exchange) header() http.Header {
 	return out
 }
 
+// announces reports why the trailers that a request announces are not sent. What
+// is no header of a service's must not become one there, where trailers are put to
+// the headers.
+func (x *exchange) announces() error {
+	for name := range x.r.Trailer {
+		if !isAsked(name) || fold(name) == "Cookie" {
+			return malformed("the request announces a trailer that is not for the service: send it as a header, or leave it out")
+		}
+	}
+	return nil
+}
+
+// withoutKey takes out of trailers that have come what has the key in it.
+func (x *exchange) withoutKey(trailer http.Header) {
+	for name, values := range trailer {
+		if x.holdsKey(values) {
+			trailer[name] = nil
+		}
+	}
+}
+
 // holdsKey reports whether one of values has the key in it, wherever a client has
 // put it.
 func (x *exchange) holdsKey(values []string) bool {

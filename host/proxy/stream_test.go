@@ -163,7 +163,13 @@ func TestTrailers(t *testing.T) {
 		if a.Trailer.Get("Credhost-Error") != "" {
 			t.Error("the service speaks for the proxy")
 		}
-		for _, name := range []string{"X-Api-Key", "Authorization", "X_api_key", "Content-Length"} {
+		r, _ = http.NewRequestWithContext(t.Context(), "POST", url, io.MultiReader(strings.NewReader("body")))
+		r.Header.Set("Authorization", "Bearer "+s.key)
+		r.Trailer = http.Header{"X-Sum": {"key=" + s.key}}
+		if a := s.do(t, r); strings.TrimSpace(a.Trailer.Get("X-Sum")) != "sum" {
+			t.Errorf("the key in a trailer: %v", a.Trailer)
+		}
+		for _, name := range []string{"X-Api-Key", "Authorization", "X_api_key", "Content-Length", "Cookie", "Credhost-Workspace", "Via", "X-Forwarded-For", "Proxy-Authorization"} {
 			r, _ := http.NewRequestWithContext(t.Context(), "POST", url, io.MultiReader(strings.NewReader("body")))
 			r.Header.Set("Authorization", "Bearer "+s.key)
 			r.Trailer = http.Header{name: {"7"}}
