@@ -4,6 +4,8 @@ package access
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,3 +25,27 @@ func GuessOf(prefix string) string { return token(prefix, newSecret()) }
 
 // CanonicalURL returns a URL of [Limits] as it is kept.
 var CanonicalURL = canonicalURL
+
+// TakeAtOnce has takers take from one bucket at the same moment, each so often,
+// and nothing else in between; it returns how many they were given.
+func TakeAtOnce(takers, each int, burst int64) int64 {
+	var b bucket
+	var given atomic.Int64
+	var wg sync.WaitGroup
+	begin := make(chan struct{})
+	for range takers {
+		wg.Go(func() {
+			var mine int64
+			<-begin
+			for range each {
+				if _, _, wait := b.take(pace{interval: 1, burst: burst}, 1); wait == 0 {
+					mine++
+				}
+			}
+			given.Add(mine)
+		})
+	}
+	close(begin)
+	wg.Wait()
+	return given.Load()
+}

@@ -118,6 +118,18 @@ func TestRatesAtOnce(t *testing.T) {
 	}
 }
 
+// However closely they follow one another: what two took at the same moment was
+// not taken once.
+func TestTakenAtOnce(t *testing.T) {
+	t.Parallel()
+	const burst = 400_000
+	for range 5 {
+		if given := access.TakeAtOnce(4, burst/2, burst); given != burst {
+			t.Errorf("%d of %d were given", given, burst)
+		}
+	}
+}
+
 // Who guesses is slowed down, address by address; who shows what is right is not,
 // wherever they ask from.
 func TestGuessing(t *testing.T) {
