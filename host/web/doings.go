@@ -95,7 +95,7 @@ func (v *visit) allDoings(chosen string) []choice {
 var endings = map[string]string{
 	"begun":       "begun",
 	"invalid":     "something was wrong",
-	"denied":      "refused by the service",
+	"denied":      "refused",
 	"forbidden":   "not allowed",
 	"unavailable": "not possible then",
 	"internal":    "failed on this side",

@@ -2,7 +2,10 @@
 
 package web
 
-import "github.com/credhost/credhost/host/access"
+import (
+	"github.com/credhost/credhost/host/access"
+	"github.com/credhost/credhost/host/audit"
+)
 
 // A RouteView is what a test may know of a route.
 type RouteView struct {
@@ -25,3 +28,9 @@ var (
 	TokenOf = tokenOf
 	OwnPath = ownPath
 )
+
+// ReasonOf is for tests: see visit.reasonOf. It speaks Russian.
+func ReasonOf(reason string) (string, error) {
+	all, err := loadWords()
+	return (&visit{words: all["ru"]}).reasonOf(audit.Broken{Reason: reason}), err
+}

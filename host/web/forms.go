@@ -18,6 +18,7 @@ import (
 // A formView is a page with the form of a type on it.
 type formView struct {
 	Kind    kind
+	Heading string
 	ID      string // of the form element
 	Form    template.HTML
 	Lead    string
@@ -62,7 +63,7 @@ func (v *visit) formPage(status int, title string, f *form.Form, s form.State, v
 	if view.TLS != nil {
 		view.Hidden = append(view.Hidden, answer{"_tls", "1"}, answer{"_secret", tlsKey})
 	}
-	view.Stale = v.r.PostForm.Has("_stale")
+	view.Stale, view.Heading = v.r.PostForm.Has("_stale"), title
 	if len(s.Faults) > 0 || view.TLS != nil && len(view.TLS.Faults) > 0 {
 		title = v.words.t("Error: %", title)
 	}

@@ -3,6 +3,7 @@
 package web_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +40,27 @@ type house struct {
 	Flows *connectflow.Flows
 	pages *web.Handler
 	trail *audit.Trail
+	store *forging
+	late  *atomic.Int64 // by how many nanoseconds the trail's clock is ahead
 	t     testing.TB
+}
+
+// forging is a store in which somebody has changed an entry of the trail: the one
+// with the number forged; 0: nobody has.
+type forging struct {
+	*memstore.Store
+	forged atomic.Uint64
+}
+
+// Trail implements [host.TrailStore].
+func (f *forging) Trail(ctx context.Context, q host.TrailQuery) ([]host.TrailEntry, error) {
+	page, err := f.Store.Trail(ctx, q)
+	for i, e := range page {
+		if e.Seq == f.forged.Load() {
+			page[i].Event = bytes.Replace(e.Event, []byte(`"outcome"`), []byte(`"0utcome"`), 1)
+		}
+	}
+	return page, err
 }
 
 // open opens the page of a host with plugins of these types.
@@ -54,14 +77,14 @@ func openWith(t testing.TB, change func(*host.Config), types ...string) *house {
 		t.Fatal(err)
 	}
 	origin := "http://" + l.Addr().String()
-	store := memstore.New()
+	store, late := &forging{Store: memstore.New()}, &atomic.Int64{}
 	t.Cleanup(func() { store.Close() })
 	ring, err := sealer.NewKeyring()
 	if err != nil {
 		t.Fatal(err)
 	}
 	seals := sealer.New(ring)
-	trail, err := audit.Open(context.Background(), audit.Config{Store: store, Sealer: seals})
+	trail, err := audit.Open(context.Background(), audit.Config{Store: store, Sealer: seals, Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +116,7 @@ func openWith(t testing.TB, change func(*host.Config), types ...string) *house {
 	srv.Config.ReadHeaderTimeout = time.Minute
 	srv.Start()
 	t.Cleanup(srv.Close)
-	return &house{g, srv.URL, flows, pages, trail, t}
+	return &house{g, srv.URL, flows, pages, trail, store, late, t}
 }
 
 // link returns an address that signs somebody in.
@@ -123,8 +146,10 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Skip("CREDHOST_WEB_SERVE is not set: there is nobody to look")
 	}
-	h := open(t, allTypes...)
-	text, err := json.Marshal(h.world())
+	h, _ := special(t, allTypes...)
+	world := h.world()
+	h.furnish(world)
+	text, err := json.Marshal(world)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +174,17 @@ func (h *house) world() map[string]string {
 		}
 		w.Write([]byte(v.URL))
 	})
+	gone := httptest.NewServer(http.NotFoundHandler())
+	stopped := gone.URL
+	gone.Close()
+	rubbish := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/broken/") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		w.Write([]byte("<!DOCTYPE html><p>Down for maintenance"))
+	}))
+	h.t.Cleanup(rubbish.Close)
 	links := httptest.NewServer(mux)
 	h.t.Cleanup(links.Close)
-	return map[string]string{"page": h.URL, "links": links.URL, "halo": h.HaloURL, "cloud": h.CloudURL, "fax": h.FaxURL, "echo": h.Echo.URL}
+	return map[string]string{"page": h.URL, "links": links.URL, "halo": h.HaloURL, "cloud": h.CloudURL, "fax": h.FaxURL, "echo": h.Echo.URL, "stopped": stopped, "rubbish": rubbish.URL}
 }

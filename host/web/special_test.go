@@ -3,11 +3,14 @@
 package web_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/credhost/credhost/host"
@@ -16,20 +19,35 @@ import (
 )
 
 // special opens the page of a host with the types that the founding three are
-// not like: with codes to type elsewhere, drafts, suggestions and applications.
-func special(t *testing.T) (*house, *testplugin.Standins) {
+// not like: with codes to type elsewhere, drafts, suggestions and applications;
+// and with others.
+func special(t *testing.T, types ...string) (*house, *testplugin.Standins) {
 	t.Helper()
 	all := testplugin.NewStandins()
 	srv := httptest.NewServer(all)
 	t.Cleanup(srv.Close)
-	dir := t.TempDir()
+	dir := testProgram(t)
+	return openWith(t, func(c *host.Config) {
+		c.Plugins = append(c.Plugins, dir)
+		maps.Copy(c.Egress.Routes, all.Routes(srv.URL))
+	}, types...), all
+}
+
+var building sync.Mutex
+
+// testProgram builds the test plugin, once, and returns the folder that has it.
+func testProgram(t *testing.T) string {
+	t.Helper()
+	building.Lock()
+	defer building.Unlock()
+	dir := ground.Folder(t, "test")
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return dir
+	}
 	if _, err := testplugin.Build(dir, false); err != nil {
 		t.Fatal(err)
 	}
-	return openWith(t, func(c *host.Config) {
-		c.Plugins = append(c.Plugins, dir)
-		c.Egress.Routes = all.Routes(srv.URL)
-	}), all
+	return dir
 }
 
 // made returns the path of the credential that a form has made.
@@ -124,10 +142,51 @@ func TestApplications(t *testing.T) {
 	v.send(app, change).wants(t, http.StatusSeeOther)
 	change.Set("_name", "Second")
 	v.send(app, change).wants(t, http.StatusConflict, "First", "Second")
-	v.get(app+"/delete").wants(t, http.StatusOK, "cannot be opened, used or renewed")
+	v.get(app+"/delete").wants(t, http.StatusOK, "cannot be opened, used or renewed", "Credentials that use it now: 1")
 	v.send(app+"/delete", url.Values{}).wants(t, http.StatusSeeOther)
 	v.get("/w/default/credentials").wants(t, http.StatusOK, "Cannot be opened")
 	v.get("/w/default/types/homed").wants(t, http.StatusOK)
+}
+
+// Who runs the host sees to the applications that every workspace may use; people
+// of workspaces use them, and see neither their answers nor a way to change them.
+func TestApplicationsOfTheHost(t *testing.T) {
+	t.Parallel()
+	h, _ := special(t)
+	olga, anna := h.as(t, operator()), h.as(t, admin())
+	a := testplugin.Answers("homed")
+	olga.get("/applications").wants(t, http.StatusOK, "Applications of all workspaces", "/new-application/homed")
+	form := url.Values{"_name": {"Everybody's"}, "clientId": {"only-half"}, "_once": {"1"}, "_form": {"1"}}
+	olga.send("/new-application/homed", form).wants(t, http.StatusUnprocessableEntity, `aria-invalid="true"`, "is required")
+	form.Set("clientId", a["clientId"])
+	form.Set("clientSecret", a["clientSecret"])
+	olga.send("/new-application/homed", form).wants(t, http.StatusSeeOther)
+	all, err := h.Host.Applications().List(t.Context(), host.Page{})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d applications, %v", len(all), err)
+	}
+	id := all[0].ID
+	edit := olga.get("/applications/" + id)
+	edit.wants(t, http.StatusOK, "in every workspace of this host", "Edit Everybody")
+	list := anna.get("/w/default/applications")
+	list.wants(t, http.StatusOK, "Of the host, for every workspace", "Everybody&#39;s")
+	if strings.Contains(edit.Body+list.Body, a["clientSecret"]) || strings.Contains(list.Body, "applications/"+id) {
+		t.Error("the secret is shown, or a way that leads nowhere")
+	}
+	for _, path := range []string{"/applications", "/applications/" + id, "/w/default/applications/" + id, "/w/default/applications/" + id + "/delete"} {
+		anna.get(path).wants(t, http.StatusNotFound)
+	}
+	anna.send("/w/default/applications/"+id, url.Values{"_name": {"Mine"}, "_generation": {"1"}}).wants(t, http.StatusNotFound)
+	anna.send("/w/default/applications/"+id+"/delete", url.Values{}).wants(t, http.StatusNotFound)
+	path := anna.send("/w/default/types/homed", url.Values{"_application": {id}}).made(t)
+	anna.get(path).wants(t, http.StatusOK, "<b>Everybody&#39;s</b>")
+	olga.get(path).wants(t, http.StatusOK, `<a href="/applications/`+id+`">Everybody&#39;s</a>`)
+	olga.send("/applications/"+id, url.Values{"_generation": {hidden(edit.Body, "_generation")}, "_name": {"Ours"}, "clientId": {a["clientId"]}}).wants(t, http.StatusSeeOther)
+	olga.get("/applications/"+id+"/delete").wants(t, http.StatusOK, "Delete the application Ours?", "Credentials of every workspace may use it.")
+	olga.send("/applications/"+id+"/delete", url.Values{}).wants(t, http.StatusSeeOther)
+	if all, err := h.Host.Applications().List(t.Context(), host.Page{}); err != nil || len(all) != 0 {
+		t.Errorf("%d applications are left, %v", len(all), err)
+	}
 }
 
 // What the operator sees to: workspaces, plugins, webhooks and people.

@@ -95,7 +95,9 @@ func (w *words) say(s sdk.Schema, english string) string {
 // sentence makes a message, which is in lower case and without a full stop, a
 // sentence of its own.
 func sentence(message string) string {
-	message = sentenceCase(message)
+	if first, _, _ := strings.Cut(message, " "); !strings.Contains(first, "://") { // an address is as it is
+		message = sentenceCase(message)
+	}
 	if strings.ContainsAny(message[len(message)-1:], ".!?") || strings.HasSuffix(message, "。") {
 		return message
 	}

@@ -40,13 +40,13 @@
   function take(old, now) {
     old.className = now.className;
     old.replaceChildren(...document.importNode(now, true).childNodes);
+    prepare(old);
     const said = $("[aria-live]", old);
     if (said) {
       const words = [...said.childNodes];
       said.replaceChildren();
       setTimeout(() => said.append(...words), 50);
     }
-    prepare(old);
   }
 
   // A form with data-swap is sent in place: some elements of the page, the first of

@@ -14,27 +14,54 @@ export const world = JSON.parse(readFileSync(WEB_WORLD, 'utf8'));
 
 export const launch = () => chromium.launch({
   executablePath: WEB_CHROMIUM,
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--js-flags=--no-opt,--no-maglev,--always-sparkplug'], // pages do not live long enough for better code
 });
+
+// Rules that look at what a width shows and hides, at colours, and at languages.
+const parts = {
+  all: undefined,
+  width: ['aria-hidden-focus', 'button-name', 'bypass', 'landmark-one-main', 'link-name', 'nested-interactive', 'page-has-heading-one', 'region', 'scrollable-region-focusable', 'target-size'],
+  colours: ['color-contrast', 'link-in-text-block'],
+  language: ['document-title', 'html-has-lang', 'html-lang-valid', 'valid-lang', 'label', 'select-name'],
+};
+
+// Who has signed in once is signed in in further browsers, too: by role.
+const cookies = {};
 
 // A Person is somebody with a browser, who has signed in unless the role is "".
 export class Person {
   complaints = [];
 
-  static async come(browser, role, options = {}) {
+  static async come(browser, role, { provider, ...options } = {}) {
     const p = new Person();
     p.context = await browser.newContext({ locale: 'en-US', timezoneId: 'UTC', viewport: { width: 1280, height: 900 }, ...options });
     p.context.setDefaultTimeout(60_000);
-    await p.context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await p.context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sample}`)));
     // The provider is a stand-in on this machine, under the address of the real one.
-    await p.context.route('https://accounts.fax.plus/**', async (route) => {
-      const response = await route.fetch({ url: route.request().url().replace('https://accounts.fax.plus', world.fax), maxRedirects: 0 });
-      await route.fulfill({ response });
-    });
+    // Only who goes there has it: it switches the browser's cache off.
+    if (provider) {
+      await p.context.route('https://accounts.fax.plus/**', async (route) => {
+        const response = await route.fetch({ url: route.request().url().replace('https://accounts.fax.plus', world.fax), maxRedirects: 0 });
+        await route.fulfill({ response });
+      });
+    }
     p.context.on('page', (page) => p.watch(page));
     p.page = await p.context.newPage();
-    if (role) await p.signIn(role);
+    if (role && cookies[role]) {
+      await p.context.addCookies(await cookies[role]);
+      await p.at('/');
+    } else if (role) {
+      cookies[role] = p.signIn(role).then(() => p.context.cookies());
+      await cookies[role];
+    }
+    return p;
+  }
+
+  // beside is the same person, in another tab.
+  async beside() {
+    const p = new Person();
+    Object.assign(p, { context: this.context, complaints: this.complaints, page: await this.context.newPage() });
     return p;
   }
 
@@ -59,7 +86,7 @@ export class Person {
   async send(selector) {
     const was = await this.page.evaluate(() => { globalThis.before = true; return location.href; });
     await this.page.click(selector);
-    await this.page.waitForFunction(() => !globalThis.before && document.readyState !== 'loading');
+    await this.page.waitForFunction(() => !globalThis.before && document.readyState !== 'loading', null, { polling: 30 });
     return was;
   }
 
@@ -67,13 +94,15 @@ export class Person {
 
   shot(name) { return WEB_SHOTS ? this.page.screenshot({ path: `${WEB_SHOTS}/${name}.png`, fullPage: true }) : undefined; }
 
-  // flaws are what axe finds, and what is wider than the screen.
-  async flaws() {
+  // flaws are what axe finds, and what is wider than the screen. What of its rules
+  // can find something else than before on the same page is a part: all, since the
+  // page is new; what a width decides; or what colours do.
+  async flaws(as = '', part = 'all') {
     const { page } = this;
-    await page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {}))));
-    await page.evaluate(`${axe};0`); // not by an element, which the policy forbids
-    const found = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    if (!await page.evaluate(() => 'axe' in globalThis)) await page.evaluate(`${axe};0`); // not by an element, which the policy forbids
+    const found = await page.evaluate(async (runOnly) => {
+      await Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})));
+      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'], preload: false, runOnly });
       const all = violations.map((v) => `${v.id}: ${v.help} ${v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message || n.all[0]?.message || '')).slice(0, 3).join(' | ')}`);
       const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
       if (wide > 0) {
@@ -81,8 +110,8 @@ export class Person {
         all.push(`wider than the screen by ${wide}: ${who.slice(0, 4).join(', ')}`);
       }
       return all;
-    });
-    return found.map((f) => `${new URL(page.url()).pathname}: ${f}`);
+    }, parts[part]);
+    return found.map((f) => `${new URL(page.url()).pathname} ${as}: ${f}`);
   }
 
   leave() { return this.context.close(); }

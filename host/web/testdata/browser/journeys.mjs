@@ -5,20 +5,16 @@
 // alone, and without script.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 
-import { Person, launch, world } from './people.mjs';
+import { Person, world } from './people.mjs';
 
-let browser;
-before(async () => { browser = await launch(); });
-after(() => browser.close());
-
-const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+export function journeys(test, theBrowser) {
+  const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 const dark = { colorScheme: 'dark' };
 
 // person has somebody do something, who must not meet an error on the way.
 const person = (name, role, options, act) => test(name, async () => {
-  const p = await Person.come(browser, role, options);
+  const p = await Person.come(theBrowser(), role, options);
   try {
     await act(p);
     assert.deepEqual(p.complaints, []);
@@ -32,11 +28,10 @@ const person = (name, role, options, act) => test(name, async () => {
 
 const save = (p) => p.send('form.credhost .actions .primary');
 const says = async (p, what, selector = '#status') => {
-  await p.page.waitForFunction(([s, text]) => document.querySelector(s)?.innerText.includes(text), [selector, what], { timeout: 60_000 });
+  await p.page.waitForFunction(([s, text]) => document.querySelector(s)?.innerText.includes(text), [selector, what], { timeout: 60_000, polling: 30 });
 };
 const tests = (p) => p.page.click('form[data-swap] button');
 
-describe('journeys', { concurrency: 3 }, () => {
   person('HaloPSA, wide and light', 'admin', {}, async (p) => {
     await p.send('.empty a.button, .head a.button');
     await p.page.fill('[data-filter]', 'halo');
@@ -96,7 +91,7 @@ describe('journeys', { concurrency: 3 }, () => {
     await says(p, 'It is deleted', '#done');
   });
 
-  person('Fax.Plus, connected in a window', 'admin', {}, async (p) => {
+  person('Fax.Plus, connected in a window', 'admin', { provider: true }, async (p) => {
     await p.at('/w/default/types/faxplus');
     await p.page.check('[value=oauth2]');
     await p.page.fill('[name=clientId]', 'APIK-EXAMPLE-faxplus');
@@ -118,7 +113,7 @@ describe('journeys', { concurrency: 3 }, () => {
     await p.page.click('button[value=deny]');
     await says(p, 'Not connected', 'main');
     // A program asks a person to connect it, who need not be anybody here.
-    const other = await Person.come(browser, '', phone);
+    const other = await Person.come(theBrowser(), '', { ...phone, provider: true });
     // What the link redirects to is not there, since nothing stands in for a redirect's target.
     const sent = await other.page.request.get(await (await fetch(`${world.links}/visit/${id}`)).text(), { maxRedirects: 0 });
     assert.equal(sent.status(), 303);
@@ -205,6 +200,7 @@ describe('journeys', { concurrency: 3 }, () => {
     await p.send('main .primary');
     const token = await p.page.inputValue('#token');
     assert.match(token, /^chk_/);
+    await p.context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await p.page.click('[data-copy-from]');
     assert.equal(await p.page.evaluate(() => navigator.clipboard.readText()), token);
     await p.shot('token-1280-light');
@@ -214,4 +210,44 @@ describe('journeys', { concurrency: 3 }, () => {
     await says(p, 'end with it', '#ask');
     await p.send('#ask button.danger');
   });
-});
+
+  person('verdicts that are nobody\'s fault', 'admin', {}, async (p) => {
+    const make = async (type, answers) => {
+      await p.at(`/w/default/types/${type}`);
+      for (const [name, answer] of Object.entries(answers)) await p.page.fill(`[name=${name}]`, answer);
+      await save(p);
+      await tests(p);
+    };
+    await make('acme', { baseUrl: world.stopped, apiKey: 'EXAMPLE-acme-key' });
+    await says(p, 'The service could not be asked');
+    assert.equal(await p.page.getAttribute('#status', 'class'), 'card status warn');
+    assert.match(await p.text('#verdict'), /Nothing is wrong with the credential, as far as anybody can say/);
+    await p.shot('verdict-stopped');
+    await make('hellocloud', { baseUrl: `${world.rubbish}/crm`, clientId: 'EXAMPLE-hellocloud-machine', clientSecret: 'EXAMPLE-hellocloud-client-secret' });
+    await says(p, 'It does not work: correct “Instance URL”'); // something answers there, and it is not that
+    assert.ok(!(await p.text()).includes('maintenance')); // a service's own words are not passed on
+    await make('hellocloud', { baseUrl: `${world.rubbish}/broken`, clientId: 'EXAMPLE-hellocloud-machine', clientSecret: 'EXAMPLE-hellocloud-client-secret' });
+    await says(p, 'The service could not be asked');
+    assert.equal(await p.page.getAttribute('#status', 'class'), 'card status warn');
+    assert.ok(!(await p.text()).includes('maintenance')); // a service's own words are not passed on
+    await p.shot('verdict-rubbish');
+    await make('mortal', { apiKey: 'EXAMPLE-mortal-key' });
+    await says(p, 'Nobody can say whether it works: this type has no test');
+    assert.equal(await p.page.getAttribute('#status', 'class'), 'card status idle');
+    await p.shot('verdict-unknown');
+    await p.at('/w/default/credentials');
+    assert.match(await p.text(), /Service down[^]*Unknown|Unknown[^]*Service down/);
+  });
+
+  person('the trail is verified', 'operator', {}, async (p) => {
+    await p.at('/w/default/audit');
+    await p.page.click('#state form button');
+    await says(p, 'The trail is whole', '#state');
+    const head = await p.text('#head');
+    assert.match(head, /^[0-9]+:[0-9a-f]{64}$/);
+    await p.shot('trail-whole-1280-light');
+    await p.page.fill('#given', 'nonsense');
+    await p.page.click('#state form button');
+    await p.page.waitForSelector('#given-fault, #state .say:has-text("a moment ago")');
+  });
+}

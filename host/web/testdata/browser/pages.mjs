@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every page, in both themes, on a phone, a tablet and a wide screen, and from
+// right to left: axe finds nothing, nothing is wider than the screen, and no policy
+// is broken. A page is loaded once, and changes in its tab.
+
+import assert from 'node:assert/strict';
+
+import { Person, world } from './people.mjs';
+
+const w = '/w/default';
+const paths = (ids) => ['/signin', `${w}/credentials`, `${w}/credentials?q=nothing+is+called+this`, `${w}/credentials/${ids.works}`, `${w}/credentials/${ids.wrong}`,
+  `${w}/credentials/${ids.unconnected}`, `${w}/credentials/${ids.wrong}/edit`, `${w}/credentials/${ids.secured}/edit`, `${w}/credentials/${ids.works}/delete`, `${w}/types`, `${w}/types/halopsa`,
+  `${w}/types/faxplus`, `${w}/applications`, `${w}/applications/${ids.application}`, '/applications', `${w}/keys`, `${w}/keys/new`, `${w}/short-key`, `${w}/people`, `${w}/webhooks`, `${w}/new-webhook`, `${w}/audit`,
+  '/plugins', '/plugins/faxplus', '/plugins/faxplus/distrust', '/workspaces', '/about', '/nowhere'];
+
+const screens = { phone: { width: 360, height: 740 }, tablet: { width: 768, height: 1024 }, wide: { width: 1440, height: 900 } };
+
+// looks has a page look as it can look, and returns what is wrong then.
+async function looks(p, path) {
+  const flaws = [], name = path.replace(/[^a-z]+/gi, '-').replace(/-c-[a-z0-9]{20,}|-a-[a-z0-9]{20,}/, '');
+  for (const [screen, size] of Object.entries(screens)) {
+    await p.page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark']) {
+      await p.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      flaws.push(...await p.flaws(`${screen} ${colorScheme}`, colorScheme === 'dark' ? 'colours' : screen === 'tablet' ? 'width' : 'all'));
+      if (screen !== 'tablet') await p.shot(`${name}-${screen}-${colorScheme}`);
+    }
+  }
+  await p.page.setViewportSize(screens.tablet);
+  await p.page.evaluate(() => { document.documentElement.dir = 'rtl'; });
+  flaws.push(...await p.flaws('from right to left', 'width'));
+  return flaws;
+}
+
+export function pages(test, browser) {
+  test('every page, however it looks', async () => {
+    const p = await Person.come(browser(), 'operator');
+    const left = paths(world), flaws = [];
+    const look = async (tab) => {
+      for (let path = left.shift(); path; path = left.shift()) {
+        await tab.at(path);
+        flaws.push(...await looks(tab, path));
+      }
+    };
+    await Promise.all([look(p), look(await p.beside())]);
+    await p.leave();
+    assert.deepEqual([...flaws, ...p.complaints], []);
+  });
+
+  test('themes and languages are remembered', async () => {
+    const p = await Person.come(browser(), 'admin', { colorScheme: 'light', locale: 'pt-BR', reducedMotion: 'reduce' });
+    assert.equal(await p.page.getAttribute('html', 'lang'), 'pt-BR');
+    await p.send('footer [value=dark]');
+    assert.equal(await p.page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(20, 23, 27)');
+    await p.send('footer [value=ru]');
+    await p.at(`${w}/types/halopsa`);
+    assert.equal(await p.page.getAttribute('html', 'lang'), 'ru');
+    assert.equal(await p.page.evaluate(() => getComputedStyle(document.querySelector('form.credhost input[type=url]')).backgroundColor), 'rgb(27, 31, 36)');
+    for (const language of ['ru', 'zh-Hans', 'pt-BR']) {
+      await p.send(`footer [value=${language}]`);
+      for (const path of [`${w}/credentials`, `${w}/credentials/${world.wrong}`, `${w}/keys/new`, `${w}/audit`]) {
+        await p.at(path);
+        assert.deepEqual(await p.flaws(language, 'language'), []);
+        await p.shot(`${language}-${path.split('/').at(-1).slice(0, 12)}`);
+      }
+    }
+    await p.leave();
+    assert.deepEqual(p.complaints, []);
+  });
+}
