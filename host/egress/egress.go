@@ -267,6 +267,9 @@ func (g *Guard) send(r, out *http.Request, transport *http.Transport, origin str
 		send = (&http.Client{Transport: transport}).Do
 	}
 	resp, err := send(out)
+	for again := 0; again < 3 && takenAlong(out, err); again++ {
+		resp, err = send(out)
+	}
 	if err != nil {
 		if asked.Load() && r.Context().Err() == nil {
 			if refused := refusedCertificate(transport, out, origin, err, own.Certificate != nil); refused != nil {

@@ -131,6 +131,21 @@ func sentOnce(h http.Header) http.Header {
 	return out
 }
 
+// takenAlong reports whether r failed with somebody else's end, and may be sent
+// again. Who leaves just when his answer has come, and it has no body, closes the
+// connection, and another may have it by then; net/http tells that one that he
+// had left himself (Go's issue 41600).
+func takenAlong(r *http.Request, err error) bool {
+	if err != context.Canceled && err != context.DeadlineExceeded || r.Context().Err() != nil { // those very errors: a dial that takes too long has another
+		return false
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, "":
+		return r.Body == nil || r.Body == http.NoBody
+	}
+	return false
+}
+
 // explain says what went wrong on the way to origin, in words that hold
 // nothing of what was sent or received.
 func (g *Guard) explain(ctx context.Context, origin string, err error) error {
