@@ -35,6 +35,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/bench", "", ""},
 	{"internal/canary", "", "x/sys"},
 	{"internal/defence", "", ""},
+	{"internal/door", "", ""},
 	{"internal/formtest", "sdk host/form", ""},
 	{"internal/formtest/credhost-plugin-torture", "sdk sdk/serve internal/formtest", ""},
 	{"internal/ground", "sdk host host/... internal/standin", ""},

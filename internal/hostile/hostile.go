@@ -7,8 +7,8 @@
 //
 // The tests are in this package, on real hosts with real plugin processes and
 // services on this machine; for what is tried while somebody connects a
-// credential, they are in internal/attack, and for a few beside what they are
-// about. docs/security.md is made of the list, so that what it says is what is
+// credential, they are in internal/attack, for what is served in internal/door,
+// and for a few beside what they are about. docs/security.md is made of the list, so that what it says is what is
 // tested: see the command secdoc.
 package hostile
 
@@ -74,7 +74,7 @@ func (c Case) TestName() string {
 
 // Cases returns all cases, those of one actor after those of another.
 func Cases() []Case {
-	all := slices.Concat(plugins, connectingPlugins, services, callers, connecting, thieves, machine, elsewhere)
+	all := slices.Concat(plugins, connectingPlugins, services, callers, connecting, thieves, machine, elsewhere, doors)
 	order := []Who{Plugin, Service, Caller, Page, Thief, Machine}
 	slices.SortStableFunc(all, func(a, b Case) int { return slices.Index(order, a.Who) - slices.Index(order, b.Who) })
 	return all
