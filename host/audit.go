@@ -25,6 +25,7 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 type Source struct {
 	Address string // of the network, without a port
 	Key     string // the ID of the key that was shown; empty: none
+	Derived string // the ID of the key that was derived of that, or of a session, and shown in its place; empty: none
 	Request string // the ID of the request, as the answer and the logs have it
 }
 
@@ -40,8 +41,9 @@ type Event struct {
 	Time       time.Time `json:"time"`
 	Workspace  string    `json:"workspace,omitempty"` // empty: of the host itself
 	Actor      Actor     `json:"actor,omitempty"`
-	Address    string    `json:"address,omitempty"` // these three as of [Source]
+	Address    string    `json:"address,omitempty"` // these four as of [Source]
 	Key        string    `json:"key,omitempty"`
+	Derived    string    `json:"derived,omitempty"`
 	Request    string    `json:"request,omitempty"`
 	Action     string    `json:"action"` // such as "create", "test" or "release"
 	Credential string    `json:"credential,omitempty"`
@@ -102,8 +104,8 @@ func (e Event) From(ctx context.Context) Event {
 	if actor, _ := ctx.Value(actorKey{}).(Actor); e.Actor == "" {
 		e.Actor = actor
 	}
-	if s, _ := ctx.Value(sourceKey{}).(Source); e.Address == "" && e.Key == "" && e.Request == "" {
-		e.Address, e.Key, e.Request = s.Address, s.Key, s.Request
+	if s, _ := ctx.Value(sourceKey{}).(Source); e.Address == "" && e.Key == "" && e.Derived == "" && e.Request == "" {
+		e.Address, e.Key, e.Derived, e.Request = s.Address, s.Key, s.Derived, s.Request
 	}
 	return e
 }

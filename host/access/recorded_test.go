@@ -52,6 +52,9 @@ func TestWhoIsLetInIsRecorded(t *testing.T) {
 	if last.Action != "derive key" || last.Subject != derived.Derived || last.Actor != caller.Actor || last.Detail["of"] != caller.Key || last.Detail["scopes"] != "use" {
 		t.Errorf("a key was derived, and on record is %+v", last)
 	}
+	if last.Derived != "" { // it was done with the key itself
+		t.Errorf("on record is %+v", last)
+	}
 	if text, _, err := g.Access.Derive(ctx, caller, nil, access.Limits{}, time.Minute); err == nil || text != "" {
 		t.Errorf("what could not be recorded was derived: %v", err)
 	}

@@ -160,7 +160,7 @@ func (k *keys) entry(after head, e host.Event) (host.TrailEntry, error) {
 // clean returns an event that every store can keep and that is not long,
 // whatever a caller has put into it.
 func clean(e host.Event) host.Event {
-	for _, text := range []*string{&e.Workspace, (*string)(&e.Actor), &e.Address, &e.Key, &e.Request, &e.Action, &e.Credential, &e.Type, &e.Subject, &e.Outcome} {
+	for _, text := range []*string{&e.Workspace, (*string)(&e.Actor), &e.Address, &e.Key, &e.Derived, &e.Request, &e.Action, &e.Credential, &e.Type, &e.Subject, &e.Outcome} {
 		*text = cleanText(*text)
 	}
 	e.Changed, e.Detail = cleanMap(e.Changed), cleanMap(e.Detail)

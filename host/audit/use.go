@@ -25,7 +25,7 @@ type Use struct {
 const ActionUse = "use"
 
 const (
-	mostCounters = 50_000  // as of here, addresses are not told apart; as of twice as many, nor is what was used, and where
+	mostCounters = 50_000  // as of here, addresses and derived keys are not told apart; as of twice as many, nor is what was used, and where
 	mostQueued   = 100_000 // of single uses that wait to be written; more are counted
 	idleRounds   = 60      // for how many CountEvery a counter is kept without a use
 )
@@ -41,8 +41,8 @@ type counter struct {
 // A same is what two uses have in common that are counted together.
 type same struct {
 	Use
-	actor        host.Actor
-	key, address string
+	actor                 host.Actor
+	key, derived, address string
 }
 
 // uses counts.
@@ -62,11 +62,11 @@ type uses struct {
 func (t *Trail) Use(ctx context.Context, u Use) {
 	u.Outcome = cmp.Or(u.Outcome, "ok")
 	who := host.Event{}.From(ctx)
-	s := same{u, who.Actor, who.Key, who.Address}
+	s := same{u, who.Actor, who.Key, who.Derived, who.Address}
 	if !t.cfg.EachUse && t.uses.count(s) {
 		return
 	}
-	e := host.Event{Time: t.now(), Workspace: u.Workspace, Actor: who.Actor, Address: who.Address, Key: who.Key, Request: who.Request,
+	e := host.Event{Time: t.now(), Workspace: u.Workspace, Actor: who.Actor, Address: who.Address, Key: who.Key, Derived: who.Derived, Request: who.Request,
 		Action: ActionUse, Credential: u.Credential, Type: u.Type, Subject: u.Origin, Outcome: u.Outcome}
 	if t.cfg.EachUse && t.uses.enqueue(e) || t.uses.first(s, e) {
 		t.mu.Lock()
@@ -94,7 +94,7 @@ func (u *uses) first(s same, e host.Event) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.counters) >= u.most { // somebody makes up what they ask for
-		s.address, e.Address = "", ""
+		s.derived, s.address, e.Derived, e.Address = "", "", "", ""
 	}
 	if len(u.counters) >= 2*u.most {
 		s.Credential, s.Type, s.Origin = "", "", ""

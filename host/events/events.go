@@ -79,6 +79,7 @@ type Data struct {
 	Type       string     `json:"type,omitempty"`    // of the credential
 	Name       string     `json:"name,omitempty"`    // what people call it
 	Actor      host.Actor `json:"actor,omitempty"`   // who did it
+	Derived    string     `json:"derived,omitempty"` // the ID of the key that was derived of the actor's, or of the actor's session, if it was done with one
 	Request    string     `json:"request,omitempty"` // the ID of the request with which it was done
 	Outcome    string     `json:"outcome,omitempty"` // of a test: as of [host.Outcome]
 	Tenant     string     `json:"tenant,omitempty"`  // in the host's own log: the workspace in which it happened

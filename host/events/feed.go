@@ -68,7 +68,7 @@ func ofAudit(e host.Event) (Event, bool) {
 		return Event{}, false
 	}
 	return Event{Type: typ, Time: e.Time, Workspace: e.Workspace, Data: Data{
-		Credential: e.Credential, Type: e.Type, Actor: e.Actor, Request: e.Request, Outcome: e.Detail["verdict"],
+		Credential: e.Credential, Type: e.Type, Actor: e.Actor, Derived: e.Derived, Request: e.Request, Outcome: e.Detail["verdict"],
 	}}, true
 }
 

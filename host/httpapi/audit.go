@@ -20,7 +20,8 @@ type Entry struct {
 	Workspace  string            `json:"workspace,omitempty" doc:"Absent: of the host itself."`
 	Actor      string            `json:"actor,omitempty" doc:"Who did it."`
 	Address    string            `json:"address,omitempty" doc:"From where."`
-	Key        string            `json:"key,omitempty" doc:"The ID of the key that was shown."`
+	Key        string            `json:"key,omitempty" doc:"The ID of the key that was shown, or that the one that was shown was derived of."`
+	Derived    string            `json:"derived,omitempty" doc:"The ID of the key that was derived of that, or of a person's session, and shown in its place: see deriveKey."`
 	Request    string            `json:"request,omitempty" doc:"The ID of the request with which it was done."`
 	Action     string            `json:"action" example:"test" doc:"What was done."`
 	Credential string            `json:"credential,omitempty"`
@@ -90,7 +91,7 @@ func (s *server) listAudit(ctx context.Context, in *listAudit) (*auditList, erro
 }
 
 func entryView(e audit.Entry) Entry {
-	return Entry{Seq: e.Seq, Time: e.Time, Workspace: e.Workspace, Actor: string(e.Actor), Address: e.Address, Key: e.Key, Request: e.Request,
+	return Entry{Seq: e.Seq, Time: e.Time, Workspace: e.Workspace, Actor: string(e.Actor), Address: e.Address, Key: e.Key, Derived: e.Derived, Request: e.Request,
 		Action: e.Action, Credential: e.Credential, Type: e.Type, Subject: e.Subject, Changed: e.Changed, Detail: e.Detail, Count: e.Count,
 		Outcome: e.Outcome, Hash: e.Hash}
 }

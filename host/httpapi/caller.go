@@ -46,7 +46,7 @@ func (s *server) admit(to *route, w http.ResponseWriter, r *http.Request) (*http
 		return r, f
 	}
 	from := host.SourceOf(r.Context())
-	from.Key = caller.Key
+	from.Key, from.Derived = caller.Key, caller.Derived
 	ctx := access.With(host.WithSource(r.Context(), from), caller)
 	r = r.WithContext(ctx)
 	quota := s.access.Allow(caller)

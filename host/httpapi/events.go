@@ -38,6 +38,7 @@ type EventData struct {
 	Type       string     `json:"type,omitempty" doc:"Of the credential."`
 	Name       string     `json:"name,omitempty" doc:"What people call it."`
 	Actor      string     `json:"actor,omitempty" doc:"Who did it."`
+	Derived    string     `json:"derived,omitempty" doc:"The ID of the derived key that was shown, if it was one: the actor is who that is of."`
 	Request    string     `json:"request,omitempty" doc:"The ID of the request with which it was done."`
 	Outcome    string     `json:"outcome,omitempty" doc:"Of a test: as of Verdict."`
 	Tenant     string     `json:"tenant,omitempty" doc:"In the host's own log: the workspace in which it happened."`
@@ -141,7 +142,7 @@ func (s *server) eventsSince(ctx context.Context, in *listEvents) (EventList, er
 func eventView(ev events.Event) Event {
 	d := ev.Data
 	return Event{ev.ID, string(ev.Type), ev.Time, ev.Workspace, EventData{d.Credential, d.Plugin, d.Key, d.Webhook, d.Type, d.Name,
-		string(d.Actor), d.Request, d.Outcome, d.Tenant, d.At}}
+		string(d.Actor), d.Derived, d.Request, d.Outcome, d.Tenant, d.At}}
 }
 
 // behind says that events are not kept any more.

@@ -38,7 +38,7 @@ func (x *exchange) identify() (err error) {
 		q.Header(x.w.Header())
 		return q.Err()
 	}
-	x.source.Key = x.caller.Key
+	x.source.Key, x.source.Derived = x.caller.Key, x.caller.Derived
 	x.ctx = host.WithSource(access.With(ctx, x.caller), x.source)
 	return nil
 }
