@@ -18,12 +18,11 @@ export const launch = () => chromium.launch({
     '--js-flags=--no-opt,--no-maglev,--always-sparkplug'], // pages do not live long enough for better code
 });
 
-// Rules that look at what a width shows and hides, at colours, and at languages.
+// Rules that look at what a width shows and hides, and at colours.
 const parts = {
   all: undefined,
   width: ['aria-hidden-focus', 'button-name', 'bypass', 'landmark-one-main', 'link-name', 'nested-interactive', 'page-has-heading-one', 'region', 'scrollable-region-focusable', 'target-size'],
   colours: ['color-contrast', 'link-in-text-block'],
-  language: ['document-title', 'html-has-lang', 'html-lang-valid', 'valid-lang', 'label', 'select-name'],
 };
 
 // Who has signed in once is signed in in further browsers, too: by role.
@@ -104,14 +103,20 @@ export class Person {
       await Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})));
       const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'], preload: false, runOnly });
       const all = violations.map((v) => `${v.id}: ${v.help} ${v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message || n.all[0]?.message || '')).slice(0, 3).join(' | ')}`);
-      const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-      if (wide > 0) {
-        const who = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => `${e.tagName}.${e.className}`);
-        all.push(`wider than the screen by ${wide}: ${who.slice(0, 4).join(', ')}`);
-      }
       return all;
     }, parts[part]);
-    return found.map((f) => `${new URL(page.url()).pathname} ${as}: ${f}`);
+    return [...found.map((f) => `${new URL(page.url()).pathname} ${as}: ${f}`), ...await this.wide(as)];
+  }
+
+  // wide is what is wider than the screen.
+  async wide(as) {
+    const found = await this.page.evaluate(() => {
+      const by = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      if (by <= 0) return [];
+      const who = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1).map((e) => `${e.tagName}.${e.className}`);
+      return [`wider than the screen by ${by}: ${who.slice(0, 4).join(', ')}`];
+    });
+    return found.map((f) => `${new URL(this.page.url()).pathname} ${as}: ${f}`);
   }
 
   leave() { return this.context.close(); }
