@@ -88,7 +88,7 @@ var importRules = []struct{ pkg, own, others string }{
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak grpc jsonschema jwt minisign oauth2 oauth2-server otel protobuf rapid testscript websocket x/net"
+const testOthers = "go-cmp goleak grpc jsonschema jwt minisign oauth2 oauth2-server otel otlp protobuf rapid testscript websocket x/net"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
@@ -113,6 +113,7 @@ var others = map[string]string{
 	"oauth2-server": "github.com/go-oauth2/oauth2/v4",
 	"otel":          "go.opentelemetry.io/otel",
 	"otelhttp":      "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
+	"otlp":          "go.opentelemetry.io/proto/otlp",
 	"pflag":         "github.com/spf13/pflag",
 	"pgx":           "github.com/jackc/pgx/v5",
 	"prometheus":    "github.com/prometheus/client_golang",

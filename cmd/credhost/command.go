@@ -100,7 +100,7 @@ Start with "credhost demo", or with "credhost types" and "credhost create".`,
 		p.createCommand(), p.listCommand(), p.showCommand(), p.editCommand(), p.testCommand(), p.connectCommand(),
 		p.requestCommand(), p.revokeCommand(), p.deleteCommand(),
 		p.typesCommand(), p.schemaCommand(), p.pluginCommand(),
-		p.keysCommand(), p.workspacesCommand(), p.signinCommand(),
+		p.keysCommand(), p.webhooksCommand(), p.workspacesCommand(), p.signinCommand(),
 		p.auditCommand(), p.keyCommand(), p.backupCommand(), p.restoreCommand(),
 		p.serveCommand(), p.healthCommand(), p.configCommand(), p.doctorCommand(), p.demoCommand(), p.versionCommand(),
 	)

@@ -55,7 +55,7 @@ func TestEveryCommandHasAScript(t *testing.T) {
 			name = "plugin_trust"
 		case name == "restore":
 			name = "backup"
-		case group == "keys" || group == "workspaces" || group == "config" || group == "audit" || group == "key": // one script has all of them
+		case group == "keys" || group == "webhooks" || group == "workspaces" || group == "config" || group == "audit" || group == "key": // one script has all of them
 			name = group
 		}
 		if _, err := os.Stat("testdata/" + name + ".txt"); err != nil {

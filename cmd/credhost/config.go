@@ -89,10 +89,27 @@ func (s *settings) told() (all []told) {
 	return all
 }
 
+// checkLimits refuses limits that bound nothing.
+func (s *settings) checkLimits() error {
+	of := s.proxyLimits
+	for _, one := range []struct {
+		name string
+		wild bool
+	}{
+		{"proxy-active", of.Active < 0}, {"proxy-per-key", of.PerKey < 0}, {"proxy-per-credential", of.PerCredential < 0}, {"proxy-queue", of.Queue < 0},
+		{"proxy-wait", of.Wait < 0}, {"proxy-idle", of.Idle < 0}, {"proxy-body-idle", of.BodyIdle < 0}, {"proxy-recheck", of.Recheck < 0},
+	} {
+		if one.wild {
+			return &failure{code: codeUsage, text: "--" + one.name + " must not be negative", next: "leave it out for what is usual"}
+		}
+	}
+	return nil
+}
+
 // check returns what serve would refuse, as far as that can be said without
 // listening and without the store.
 func (s *settings) check() error {
-	if err := errors.Join(s.egress().Check(), s.checkTLS()); err != nil {
+	if err := errors.Join(s.egress().Check(), s.checkTLS(), s.checkLimits()); err != nil {
 		return err
 	}
 	for _, all := range []list{s.listen, s.proxyListen, s.redirectListen, s.metricsListen} {

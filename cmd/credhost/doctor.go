@@ -87,11 +87,13 @@ func (p *program) examine(ctx context.Context) examination {
 		defer o.Close()
 		if fine {
 			p.examineCredentials(ctx, &e, o)
+			p.examineTrail(ctx, &e, o)
 		}
 		p.examinePlugins(ctx, &e, o.host.Registry())
 		e.addSandbox(o.host.Registry().Sandbox())
 	}
 	e.add("ok", "launch", held(), "")
+	p.examineMachine(&e)
 	p.examineNetwork(&e)
 	p.examineServing(&e)
 	examineMemory(&e)

@@ -125,11 +125,13 @@ func (f fixture) setup(e *testscript.Env) error {
 	e.Setenv("SCHEMAS", published)
 	e.Setenv("PAGE", filepath.Join(e.WorkDir, "page.html"))
 	e.Setenv("FOUNDING", f.founding)
+	e.Setenv("PROGRAM", f.program)
 	private, err := newAuthor()
 	if err != nil {
 		return err
 	}
 	e.Values[author{}] = private
+	e.Values[receiverKey{}] = new(*receiver)
 	e.Values[services{}] = map[string]standin.Service{}
 	t := e.T()
 	e.Defer(func() {
@@ -171,7 +173,7 @@ type services struct{}
 
 // serve starts stand-ins, whose addresses are then in variables:
 //
-//	serve halo | onpremise | hellocloud | faxplus | others…
+//	serve halo | onpremise | hellocloud | faxplus | others | receiver…
 //
 // $HALO, $ONPREMISE and $HELLOCLOUD are URLs. Faxplus and others have fixed
 // addresses, from which $CREDHOST_ROUTE leads to them.
@@ -181,6 +183,9 @@ func serve(ts *testscript.TestScript, _ bool, names []string) {
 		var routes map[string]string
 		var server *httptest.Server
 		switch name {
+		case "receiver":
+			startReceiver(ts)
+			continue
 		case "others":
 			others := testplugin.NewStandins()
 			server = httptest.NewServer(others)

@@ -121,6 +121,9 @@ func (p *program) newServer(ctx context.Context) (_ *server, err error) {
 	s.from.Set(p.logLevel.threshold())
 	s.log = slog.New(host.TraceLogs(newLogger(p.err, p.logFormat, s.from).Handler()))
 	s.now.Store(&p.settings)
+	if err := p.checkLimits(); err != nil {
+		return nil, err
+	}
 	s.front = front.New(s.log)
 	if err := s.listen(ctx); err != nil {
 		return nil, err

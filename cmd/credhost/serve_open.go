@@ -75,7 +75,7 @@ func (s *server) openHandlers() (err error) {
 		Page: s.origin, Draining: s.front.Draining, Version: programVersion(), Logger: s.log}); err != nil {
 		return setup(err, "")
 	}
-	if in.proxy, err = proxy.New(proxy.Config{Host: h, Access: in.access, Audit: in.opened.trail, Origins: p.corsOrigin, Logger: s.log}); err != nil {
+	if in.proxy, err = proxy.New(proxy.Config{Host: h, Access: in.access, Audit: in.opened.trail, Origins: p.corsOrigin, Limits: p.proxyLimits, Logger: s.log}); err != nil {
 		return setup(err, "")
 	}
 	if !s.pageIsSafe() {

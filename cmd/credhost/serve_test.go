@@ -28,7 +28,7 @@ import (
 
 // A servingProcess is a credhost serve, as it is shipped, in a process of its own.
 type servingProcess struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	data string
 	said started
@@ -37,7 +37,7 @@ type servingProcess struct {
 }
 
 // A folder of data, in which the founding plugins are trusted.
-func newData(t *testing.T) string {
+func newData(t testing.TB) string {
 	t.Helper()
 	data := t.TempDir()
 	if err := os.WriteFile(filepath.Join(data, "credhost.lock"), plugins.lock, 0o600); err != nil {
@@ -57,7 +57,7 @@ func credhostCommand(data string, args ...string) *exec.Cmd {
 }
 
 // run runs the program to its end, and returns its result.
-func run(t *testing.T, data string, args ...string) string {
+func run(t testing.TB, data string, args ...string) string {
 	t.Helper()
 	cmd := credhostCommand(data, args...)
 	out, err := cmd.Output()
@@ -68,7 +68,7 @@ func run(t *testing.T, data string, args ...string) string {
 }
 
 // startServing starts a server, and waits until it is ready.
-func startServing(t *testing.T, data string, env []string, args ...string) *servingProcess {
+func startServing(t testing.TB, data string, env []string, args ...string) *servingProcess {
 	t.Helper()
 	s := &servingProcess{t: t, data: data, log: &said{}, done: make(chan error, 1)}
 	s.cmd = credhostCommand(data, append([]string{"serve", "--json", "--log-format", "json"}, args...)...)
@@ -82,14 +82,25 @@ func startServing(t *testing.T, data string, env []string, args ...string) *serv
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.cmd.Process.Kill() })
-	if err := json.NewDecoder(out).Decode(&s.said); err != nil {
-		t.Fatalf("it said nothing: %v\n%s", err, s.log)
+	s.begun(out)
+	return s
+}
+
+// begun waits until it says that it is ready.
+func (s *servingProcess) begun(out io.Reader) {
+	s.t.Helper()
+	text := json.RawMessage{}
+	err := json.NewDecoder(out).Decode(&text)
+	if err == nil {
+		err = json.Unmarshal(text, &s.said)
+	}
+	if err != nil || s.said.URL == "" {
+		s.t.Fatalf("it said %q, %v\n%s", text, err, s.log)
 	}
 	go func() {
 		io.Copy(io.Discard, out)
 		s.done <- s.cmd.Wait()
 	}()
-	return s
 }
 
 // end sends a signal, and waits for the end, which must be a good one.
@@ -149,12 +160,17 @@ func (s *servingProcess) logs(text string) {
 }
 
 // halo starts a stand-in, and returns its URL and the answers of a credential.
-func halo(t *testing.T) (url, answers string, service *standin.Halo) {
+func halo(t testing.TB) (url, answers string, service *standin.Halo) {
 	service = standin.NewHalo(standin.HaloConfig{Behaviour: standin.HaloBehaviour{OnPremise: true}})
 	srv := httptest.NewServer(service)
 	t.Cleanup(srv.Close)
-	return srv.URL, fmt.Sprintf(`{"type":"halopsa","name":"helpdesk","answers":{"authUrl":%q,"resourceUrl":%q,"clientId":%q,"clientSecret":%q}}`,
-		srv.URL+"/auth", srv.URL+"/api", standin.HaloClientID, standin.HaloClientSecret), service
+	return srv.URL, haloAnswers(srv.URL), service
+}
+
+// haloAnswers are the answers of a credential for a stand-in.
+func haloAnswers(url string) string {
+	return fmt.Sprintf(`{"type":"halopsa","name":"helpdesk","answers":{"authUrl":%q,"resourceUrl":%q,"clientId":%q,"clientSecret":%q}}`,
+		url+"/auth", url+"/api", standin.HaloClientID, standin.HaloClientSecret)
 }
 
 // proxied is the path of a URL of a service through the proxy.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/credhost/credhost/host/proxy"
 )
 
 // serving are the settings of serve.
@@ -29,6 +31,7 @@ type serving struct {
 
 	sessionLife, sessionIdle             span
 	rateKey, rateWorkspace, rateFailures float64
+	proxyLimits                          proxy.Limits
 
 	traces  string
 	release pairs
@@ -85,6 +88,24 @@ var settingsOfServe = []setting{
 		help: "how many requests a `second` all callers of a workspace may make; -1 for any number"},
 	{name: "rate-failures", serving: true, live: true, preset: "0.5", define: number(func(s *settings) *float64 { return &s.rateFailures }),
 		help: "how many attempts a `second` with what is no key an address may make; -1 for any number"},
+	{name: "proxy-active", serving: true, preset: "4096", define: whole(func(s *settings) *int { return &s.proxyLimits.Active }),
+		help: "how many proxied `requests` are worked on at once"},
+	{name: "proxy-per-key", serving: true, preset: "a quarter of --proxy-active", define: whole(func(s *settings) *int { return &s.proxyLimits.PerKey }),
+		help: "how many of these `requests` may be one key's, and those of keys that were derived of it"},
+	{name: "proxy-per-credential", serving: true, preset: "a quarter of --proxy-active", define: whole(func(s *settings) *int { return &s.proxyLimits.PerCredential }),
+		help: "how many of these `requests` may be with one credential"},
+	{name: "proxy-queue", serving: true, preset: "a quarter of --proxy-active", define: whole(func(s *settings) *int { return &s.proxyLimits.Queue }),
+		help: "how many `requests` may wait for their turn; the others are answered with 503 at once"},
+	{name: "proxy-wait", serving: true, preset: "100ms", define: lasting(func(s *settings) *time.Duration { return &s.proxyLimits.Wait }),
+		help: "`time` for which one waits at most"},
+	{name: "proxy-idle", serving: true, preset: "5m", define: lasting(func(s *settings) *time.Duration { return &s.proxyLimits.Idle }),
+		help: "`time` for which nothing may come from either end of a proxied request or WebSocket"},
+	{name: "proxy-body-idle", serving: true, preset: "30s", define: lasting(func(s *settings) *time.Duration { return &s.proxyLimits.BodyIdle }),
+		help: "`time` for which a caller may let the next part of a request's body be waited for"},
+	{name: "proxy-repeat", serving: true, preset: "65536", define: whole(func(s *settings) *int { return &s.proxyLimits.Repeat }),
+		help: "how many `bytes` of a request's body are remembered, to send it once more if the service refuses the grant; -1 for none"},
+	{name: "proxy-recheck", serving: true, preset: "15s", define: lasting(func(s *settings) *time.Duration { return &s.proxyLimits.Recheck }),
+		help: "`time` after which it is looked again whether the key of a long request, or its credential, has ended"},
 	{name: "release", serving: true, separator: ",", live: true, define: value(func(s *settings) pflag.Value { return &s.release }),
 		help: "a `WORKSPACE/TYPE` whose credentials may be handed out to keys with the scope release, again for more"},
 	{name: "return", serving: true, separator: ",", define: value(func(s *settings) pflag.Value { return &s.returns }),

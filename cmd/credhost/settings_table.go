@@ -49,6 +49,10 @@ func number(at func(*settings) *float64) definer {
 	return func(f *pflag.FlagSet, s *settings, name, help string) { f.Float64Var(at(s), name, *at(s), help) }
 }
 
+func whole(at func(*settings) *int) definer {
+	return func(f *pflag.FlagSet, s *settings, name, help string) { f.IntVar(at(s), name, *at(s), help) }
+}
+
 func value(at func(*settings) pflag.Value) definer {
 	return func(f *pflag.FlagSet, s *settings, name, help string) { f.Var(at(s), name, help) }
 }

@@ -113,6 +113,7 @@ func (p *program) examineDatabase(ctx context.Context, e *examination) error {
 	if err != nil {
 		return err
 	}
+	e.addDatabaseClock(status)
 	told := "hosts are told of changes at once"
 	if !status.Direct {
 		told = "by way of a pooler: hosts look for changes each second"

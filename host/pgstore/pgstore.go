@@ -218,6 +218,17 @@ type Status struct {
 	Server   string // its version, such as "15.8"
 	Direct   bool   // no pooler is in between, so changes are told at once
 	Verified bool   // the server has proved who it is, or is reached by a socket of this machine
+
+	// Offset is by how much the server's clock is ahead of this machine's, to half
+	// of the time that the question took.
+	Offset time.Duration
+
+	// Sessions is how many sessions there are besides the one that asks, of stores
+	// and of whoever else calls himself credhost, of the same role in the same
+	// database; Others are the addresses that they come from, or "a socket". With a
+	// pooler in between they say nothing.
+	Sessions int
+	Others   []string
 }
 
 // Check looks whether the store is there and in order, and tells of the
@@ -231,6 +242,12 @@ func (s *Store) Check(ctx context.Context) (Status, error) {
 		if err != nil {
 			return err
 		}
+		var clock time.Time
+		asked := time.Now()
+		if err := conn.QueryRow(ctx, s.sql.clock).Scan(&clock, &status.Sessions, &status.Others); err != nil {
+			return err
+		}
+		status.Offset = clock.Sub(asked.Add(time.Since(asked) / 2))
 		if records != sealed {
 			return fmt.Errorf("%w: %d records, and the secrets of %d", errDamaged, records, sealed)
 		}

@@ -12,6 +12,7 @@ import (
 // another. What writes is a function: see migrations/1.sql.
 type statements struct {
 	get, list, due, position, changes, check     string
+	clock                                        string
 	create, save, remove                         string
 	lease, extend, note, unlease                 string
 	trail, appendTrail, trimTrail                string
@@ -85,6 +86,12 @@ var inCredhost = statements{
 			(SELECT count(*) FROM credhost.records),
 			(SELECT count(*) FROM credhost.sealed JOIN credhost.records USING (record))
 		WHERE $1 <> ''`,
+
+	// The clock is asked first: what is counted takes a moment.
+	clock: `WITH now AS MATERIALIZED (SELECT clock_timestamp() AS at)
+		SELECT (SELECT at FROM now), count(*)::int, coalesce(array_agg(DISTINCT coalesce(host(client_addr), 'a socket')), '{}')
+		FROM pg_stat_activity
+		WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND application_name = current_setting('application_name')`,
 
 	// The schema's parts are looked for by their names, which needs no rights.
 	there: `SELECT count(*) > 0, count(c.oid) > 0, current_setting('server_encoding')
