@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/sdk"
 )
@@ -63,6 +64,53 @@ func TestDerivedAreNarrower(t *testing.T) {
 		_, err = p.Caller(t.Context(), text)
 		refused(t, err, sdk.Denied, "")
 	})
+}
+
+// A derived key is never more than what it is of is now, whatever it was when it
+// was derived: if an older copy of a record is put back, say.
+func TestDerivedOfWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	p := open(t, nil, nil)
+	for name, change := range map[string]func(item *host.Item, stored map[string]any){
+		"has fewer scopes":        func(_ *host.Item, stored map[string]any) { stored["scopes"] = []string{"read"} },
+		"has ended":               func(_ *host.Item, stored map[string]any) { stored["expires"] = p.clock.Now() },
+		"is of another workspace": func(item *host.Item, _ map[string]any) { item.Type = "other" },
+		"is as it was":            func(*host.Item, map[string]any) {},
+		"is limited to less": func(_ *host.Item, stored map[string]any) {
+			stored["limits"] = access.Limits{Credentials: []string{"c-1"}}
+		},
+	} {
+		k, token := p.key(access.NewKey{Workspace: "default", Scopes: access.Scopes})
+		text, _, err := p.Derive(t.Context(), p.caller(token), []access.Scope{access.Use}, access.Limits{}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := map[string]any{}
+		keys := p.Host.Shelf(access.KindKey)
+		item, err := keys.Get(t.Context(), "", k.ID, &stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&item, stored)
+		if _, err := keys.Save(t.Context(), item, stored); err != nil {
+			t.Fatal(err)
+		}
+		c, err := p.another(nil).Caller(t.Context(), text)
+		switch name {
+		case "is as it was":
+			if err != nil || !c.Sees("c-2") {
+				t.Errorf("one that %s: %+v, %v", name, c, err)
+			}
+		case "is limited to less":
+			if err != nil || c.Sees("c-2") || !c.Sees("c-1") {
+				t.Errorf("one that %s: %+v, %v", name, c, err)
+			}
+		default:
+			if refused(t, err, sdk.Denied, ""); t.Failed() {
+				t.Fatalf("one that %s is %+v", name, c)
+			}
+		}
+	}
 }
 
 // A chain of derived keys does not grow for ever, nor does a token.

@@ -140,6 +140,21 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// Whoever has seen a key's ID, which is no secret, has not the key: neither on a
+// host that knows it, nor on one that has to look.
+func TestForged(t *testing.T) {
+	onStores(t, func(t *testing.T, p *place) {
+		_, token := p.key(access.NewKey{Workspace: "default", Scopes: access.Scopes})
+		for range 2 {
+			c, err := p.Caller(t.Context(), access.Forged(token))
+			if refused(t, err, sdk.Denied, ""); c.Actor != "" {
+				t.Errorf("it is %+v's", c)
+			}
+			p.caller(token)
+		}
+	})
+}
+
 func TestExpiry(t *testing.T) {
 	onStores(t, func(t *testing.T, p *place) {
 		_, token := p.key(access.NewKey{Workspace: "default", Scopes: access.Scopes, Expires: p.clock.Now().Add(time.Hour)})
