@@ -88,7 +88,7 @@ var importRules = []struct{ pkg, own, others string }{
 }
 
 // testOthers is what the tests of any package may import of other modules.
-const testOthers = "go-cmp goleak grpc jsonschema jwt minisign oauth2 oauth2-server otel otlp protobuf rapid testscript websocket x/net"
+const testOthers = "go-cmp go-oidc goleak grpc jsonschema jwt minisign oauth2 oauth2-server otel otlp protobuf rapid testscript websocket x/net"
 
 // others gives the names that the rules use for other modules, or for the one
 // package of a module that is wanted.
