@@ -70,12 +70,8 @@ func (v *visit) tlsPatch(now *host.TLSView) *host.TLSPatch {
 		p.Certificate, p.Key = &none, &none
 	}
 	set(&p.CA, v.posted(tlsCA))
-	certificate, key := v.posted(tlsCertificate), v.posted(tlsKey)
-	if certificate != "" {
-		p.Key = &key // a new certificate never goes with the old key unseen
-	}
-	set(&p.Certificate, certificate)
-	set(&p.Key, key)
+	set(&p.Certificate, v.posted(tlsCertificate))
+	set(&p.Key, v.posted(tlsKey))
 	if skip := v.ticked(tlsSkip); skip != (now != nil && now.SkipVerify) {
 		p.SkipVerify = &skip
 	}

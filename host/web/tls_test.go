@@ -89,6 +89,7 @@ func TestTLS(t *testing.T) {
 	edit(http.StatusUnprocessableEntity, []string{`id="tls-key-fault"`, "Is needed with the certificate"}, "_tls_certificate", own)
 	wrong := edit(http.StatusUnprocessableEntity, []string{`id="tls-key-fault"`, "Does not belong to the certificate"}, "_tls_certificate", own, "_tls_key", others)
 	edit(http.StatusSeeOther, nil, "_tls_certificate", own, "_tls_key", key)
+	edit(http.StatusSeeOther, nil, "_tls_certificate", own) // renewed, with the key that is there
 	for _, page := range []answer{wrong, v.get(path), v.get(path + "/edit")} {
 		for _, line := range strings.Split(key+others, "\n") {
 			if line != "" && !strings.HasPrefix(line, "-----") && strings.Contains(page.Body, line) {

@@ -199,6 +199,11 @@ const tests = (p) => p.page.click('form[data-swap] button');
     assert.match(await p.text(), /Nobody can bring them back/);
     await press('main button.danger');
     assert.match(await p.text('#done'), /It is deleted/);
+    await page.click('.menu');
+    await press('.side form button');
+    await page.goBack(); // the browser has kept nothing of who has signed out
+    assert.match(await p.text(), /You need a sign-in link/);
+    assert.ok(!(await page.content()).includes('It is deleted'));
   });
 
   person('a key is shown once', 'admin', {}, async (p) => {
