@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/connectflow"
 	"github.com/credhost/credhost/internal/ground"
 	"github.com/credhost/credhost/internal/standin"
@@ -153,6 +154,11 @@ func TestVisitsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	limited := w.KeyOf(access.NewKey{Workspace: ground.Workspace, Scopes: all, Limits: access.Limits{Credentials: []string{"c-another"}}})
+	for _, method := range []string{"GET", "DELETE"} {
+		w.want(w.do(limited, method, "/v1/visits/"+v.ID, ""), http.StatusNotFound, "not-found")
+	}
+	w.want(w.do(w.Key(all...), "GET", "/v1/visits/"+v.ID, ""), http.StatusOK, "")
 	parts := strings.Split(v.URL, "/")
 	secret := parts[len(parts)-1]
 	for name, headers := range map[string][2]string{"looks ahead": {"Sec-Purpose", "prefetch"}, "an image": {"Sec-Fetch-Dest", "image"}, "a script": {"Sec-Fetch-Mode", "cors"}} {

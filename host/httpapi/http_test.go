@@ -45,6 +45,11 @@ func TestOnce(t *testing.T) {
 	w.want(create(`{"type":"acme"}`, "Idempotency-Key", "two"), http.StatusUnprocessableEntity, "invalid")
 	w.want(create(w.acme("c"), "Idempotency-Key", "two"), http.StatusCreated, "")
 
+	theirs := w.want(w.do(w.Key(all...), "POST", "/v1/credentials", w.acme("a"), "Idempotency-Key", "one"), http.StatusCreated, "")
+	if theirs.Header.Get("Credhost-Replayed") != "" || theirs.member("id") == first.member("id") {
+		t.Errorf("another caller's request is answered with %s", theirs.text)
+	}
+
 	made := w.want(w.do(token, "POST", "/v1/keys", `{"scopes":["read"]}`, "Idempotency-Key", "k"), http.StatusCreated, "")
 	again := w.want(w.do(token, "POST", "/v1/keys", `{"scopes":["read"]}`, "Idempotency-Key", "k"), http.StatusCreated, "")
 	if made.member("token") == "" || again.member("token") != "" || made.member("id") != again.member("id") {
