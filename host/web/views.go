@@ -211,7 +211,7 @@ func (v *visit) shell(title string, data any) shell {
 		}
 	}
 	add("GET /workspaces", "/workspaces", "space", v.words.t("Workspaces"))
-	add("GET /applications", "/applications", "app", v.words.t("Applications of all"))
+	add("GET /applications", "/applications", "app", v.words.t("Shared applications"))
 	add("GET /plugins", "/plugins", "plug", v.words.t("Plugins"))
 	return s
 }
