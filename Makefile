@@ -21,8 +21,9 @@ export CGO_ENABLED := 0
 # A plugin is trusted by its bytes. Neither the folder it was built in nor the
 # commit it was built from may change them; nor does a build, here or in a test,
 # fail because git is missing or distrusts the folder's owner.
-export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false)
-BUILD = $(GO) build -trimpath -ldflags "-s -w"
+# What is compiled for a test is compiled for the program, too.
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false -trimpath)
+BUILD = $(GO) build -ldflags "-s -w"
 
 # What `make run` and the hints it prints work on.
 RUNENV = CREDHOST_DATA=./data CREDHOST_PLUGINS=bin/plugins

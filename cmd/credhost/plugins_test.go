@@ -34,7 +34,7 @@ func buildPlugins(dir string) (f fixture, err error) {
 	if f.sockets, err = shortFolder(dir); err != nil {
 		return f, err
 	}
-	// Without -trimpath, everything has been compiled for the tests already.
+	// With the flags that the tests have, everything has been compiled for them already.
 	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator),
 		"../../plugins/halopsa", "../../plugins/hellocloud", "../../plugins/faxplus", "./testdata/kinds", "../../internal/testplugin/"+testplugin.Program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

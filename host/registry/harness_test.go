@@ -45,7 +45,7 @@ var testPrograms = sync.OnceValues(func() (map[string][]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir, "./testdata/plugin", "./testdata/rogue")
+	cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir, "./testdata/plugin", "./testdata/rogue")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)

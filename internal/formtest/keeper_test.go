@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 			if runtime.GOOS == "windows" {
 				program += ".exe"
 			}
-			build := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/credhost/credhost/"+folder)
+			build := exec.Command("go", "build", "-o", program, "github.com/credhost/credhost/"+folder)
 			build.Env = append(os.Environ(), "CGO_ENABLED=0") // plugins are static
 			if out, err := build.CombinedOutput(); err != nil {
 				panic(name + ": " + err.Error() + "\n" + string(out))

@@ -26,8 +26,8 @@ func pebble(t *testing.T, httpPort, tlsPort int) (directory, ca string) {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "testacme")
-	build := exec.Command("go", "build", "-o", program, ".")
-	build.Dir, build.Env = "../testacme", append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
+	build := exec.Command("go", "build", "-mod=readonly", "-o", program, ".")
+	build.Dir, build.Env = "../testacme", append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		if os.Getenv(needACME) == "" {
 			t.Skipf("internal/testacme cannot be built: make tools fetches what it needs\n%s", out)

@@ -226,7 +226,7 @@ func programs(t testing.TB, types []string) string {
 	for _, typ := range types {
 		program := filepath.Join(built.folder, "credhost-plugin-"+typ)
 		if !built.have[typ] {
-			build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "github.com/credhost/credhost/"+plugins[typ])
+			build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", program, "github.com/credhost/credhost/"+plugins[typ])
 			build.Env = append(os.Environ(), "CGO_ENABLED=0")
 			if text, err := build.CombinedOutput(); err != nil {
 				t.Fatalf("building the plugin of %s: %v\n%s", typ, err, text)

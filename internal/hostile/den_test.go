@@ -32,7 +32,7 @@ var rogueBytes = sync.OnceValues(func() ([]byte, error) {
 	if os.Getenv(programsEnv) != "" {
 		return os.ReadFile(path)
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./credhost-plugin-rogue")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "./credhost-plugin-rogue")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)

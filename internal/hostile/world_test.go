@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		programs, remembered = filepath.Join(dir, "plugins"), filepath.Join(dir, "cache")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(programs, "credhost-plugin-hostile"), "./credhost-plugin-hostile")
+		build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(programs, "credhost-plugin-hostile"), "./credhost-plugin-hostile")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			panic(string(out))

@@ -23,7 +23,7 @@ func Build(dir string, old bool) (string, error) {
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
-	args := []string{"build", "-trimpath", "-o", path}
+	args := []string{"build", "-o", path}
 	if old {
 		args = append(args, "-ldflags", "-X main.release=old")
 	}
