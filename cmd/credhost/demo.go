@@ -21,13 +21,15 @@ import (
 // renewed grant, against stand-ins of their services on this machine. It has a
 // store, a key and a lock file of its own in a temporary folder, and a clock
 // that it moves rather than to wait. Demo_stage.go has the stand-ins,
-// demo_acts.go what is shown, demo_steps.go how, demo_poster.go how it looks.
+// demo_acts.go what is shown, demo_steps.go how, demo_door.go what is served,
+// demo_poster.go how it looks.
 type demo struct {
 	folder   string
 	clock    *standin.Clock
 	stage    *stage
 	listener net.Listener // where the browser comes back to
 	opened   *opened
+	door     *door
 	poster   *poster
 }
 
@@ -76,15 +78,16 @@ func (p *program) newDemo(ctx context.Context) (_ *demo, err error) {
 		CallbackURL: callbackURL(d.listener.Addr().(*net.TCPAddr).Port), Now: d.clock.Now,
 		Runtime: d.folder,
 	}, nil)
+	if err == nil {
+		d.door, err = quiet.openDoor(ctx, d.opened)
+	}
 	return d, err
 }
 
 // close takes everything away again.
 func (d *demo) close(keep bool) error {
 	var errs []error
-	if d.opened != nil {
-		errs = append(errs, d.opened.Close())
-	}
+	errs = append(errs, d.closeHost())
 	if d.listener != nil {
 		d.listener.Close() // again, where the browser came back
 	}
@@ -96,6 +99,19 @@ func (d *demo) close(keep bool) error {
 		return errors.Join(errs...)
 	}
 	return errors.Join(append(errs, os.RemoveAll(d.folder))...)
+}
+
+// closeHost closes the host, and what is in front of it, once.
+func (d *demo) closeHost() error {
+	var errs []error
+	if d.door != nil {
+		errs = append(errs, d.door.close())
+	}
+	if d.opened != nil {
+		errs = append(errs, d.opened.Close())
+	}
+	d.door, d.opened = nil, nil
+	return errors.Join(errs...)
 }
 
 // run shows everything. It ends with the first thing that is not as it should
@@ -115,9 +131,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	// First the store is closed: SQLite's locks would not survive that this
 	// process reads its file.
-	err := d.opened.Close()
-	d.opened = nil
-	if err != nil {
+	if err := d.closeHost(); err != nil {
 		return err
 	}
 	secrets, err := d.searchStore()

@@ -50,6 +50,7 @@ func (p *playing) scenes() []scene {
 		{"tested", p.tested, []standin.Part{standin.Token, standin.API}},
 		{"guarded", p.guarded, nil},
 		{"requested", p.requested, []standin.Part{standin.API}},
+		{"proxied", p.proxied, []standin.Part{standin.API}},
 		{"renewed", p.renewed, []standin.Part{standin.Token}},
 	}
 }
@@ -172,14 +173,17 @@ func (p *playing) renewed(ctx context.Context) (string, error) {
 	return "an hour later the grant has ended, and another is obtained: " + answer, err
 }
 
-// get makes a request with the credential, whose answer must be 200, and
-// returns the beginning of the answer.
+// get makes a request with the credential.
 func (p *playing) get(ctx context.Context, url string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}
-	resp, err := p.ws.Client(p.id).Do(r)
+	return answerOf(p.ws.Client(p.id).Do(r))
+}
+
+// answerOf returns the beginning of an answer, which must be 200.
+func answerOf(resp *http.Response, err error) (string, error) {
 	if err != nil {
 		return "", requestError(err)
 	}
