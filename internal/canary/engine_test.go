@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/access"
 	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/pgstore"
@@ -51,14 +52,16 @@ type orders struct {
 	Proxy    string            // a URL; empty: none
 	Off      []defence.Defence
 	Only     []string // types; nil: all
+	Serve    bool     // as "credhost serve" does
 }
 
 // An engine embeds a host, and writes down all that the host lets it see.
 type engine struct {
 	orders
-	host  *host.Host
-	ws    *host.Workspace
-	trail *audit.Trail
+	host   *host.Host
+	ws     *host.Workspace
+	trail  *audit.Trail
+	access *access.Access
 
 	patience time.Duration // for one use
 	gauge    *gauge
@@ -83,6 +86,12 @@ func runEngine() int {
 		return 1
 	}
 	e.all()
+	if e.Serve {
+		if err := e.served(context.Background()); err != nil {
+			fmt.Println("served:", err)
+			return 1
+		}
+	}
 	e.note("list the trail", e.keepTrail(context.Background()))
 	e.note("measure", e.gauge.write(context.Background(), e))
 	fmt.Println("done")
@@ -168,12 +177,15 @@ func (e *engine) open() (shut func() error, err error) {
 	if e.host, err = host.Open(defence.Without(ctx, e.Off...), cfg); err != nil {
 		return nil, err
 	}
-	if err := e.gauge.open(ctx, e.host); err != nil {
+	if e.access, err = access.Open(ctx, access.Config{Host: e.host, Rates: access.Rates{Failures: access.Rate{PerSecond: 1e6}}}); err != nil {
+		return nil, err
+	}
+	if err := e.gauge.open(ctx, e.host, e.access); err != nil {
 		return nil, err
 	}
 	e.ws = e.host.Workspace("acme")
 	return func() error {
-		return errors.Join(e.gauge.events.Close(), e.host.Close(), e.trail.Close(), store.Close())
+		return errors.Join(e.gauge.events.Close(), e.access.Close(), e.host.Close(), e.trail.Close(), store.Close())
 	}, nil
 }
 

@@ -6,6 +6,7 @@ package canary_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -44,6 +45,8 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
+		flag.Parse()
+		flag.Set("test.parallel", "8") // engines wait for services that hang, and for plugins
 		return postgres.Main(m)
 	}())
 }

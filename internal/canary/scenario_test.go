@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -91,26 +92,63 @@ func report(t *testing.T, leaks []canary.Leak) {
 }
 
 // kinds are the secrets that a run must come across, or it shows nothing.
-var kinds = []string{"access token", "answer", "assertion", "authorization", "client key", "code", "cookie", "device code", "private key",
-	"refresh token", "request URI", "sealing key", "state", "verifier", "wrong password", "wrong reference"}
+var kinds = []string{"access token", "answer", "assertion", "authorization", "client key", "code", "cookie", "device code", "key of a caller",
+	"private key", "refresh token", "request URI", "sealing key", "secret of a link", "secret of a webhook", "session", "state", "verifier",
+	"wrong password", "wrong reference"}
+
+// lots are the types in lots, each for an engine of its own: to use one type after
+// the other takes long, most of which is waiting.
+var lots = [][]string{
+	{"sigv4", "digest", "homed", "device", "database", "sites", "renamed", "account", "exchanged"},
+	{"pushed", "mortal", "many001", "many002", "many003", "placed", "clients"},
+	{"unruly"},
+}
 
 // TestNothingLeaks has a host do all that it can do, with services that repeat
-// every secret and plugins that print, quote and panic with them; and finds none
-// in anything that is left of it: while it runs, and when it has ended.
+// every secret and plugins that print, quote and panic with them, has it served,
+// and asked as callers ask; and finds no secret in anything that is left of it:
+// while it runs, and when it has ended.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
-	r := work(t, orders{})
-	for _, kind := range kinds {
-		if !slices.Contains(r.nest.Names(), kind) {
-			t.Errorf("no %s came by", kind)
-		}
+	var mu sync.Mutex
+	seen, done := map[string]bool{}, 0
+	for _, types := range lots {
+		t.Run(types[0], func(t *testing.T) {
+			t.Parallel()
+			names := leavesNothing(t, types)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range names {
+				seen[name] = true
+			}
+			done++
+		})
 	}
-	for _, name := range []string{"log.json", "log.txt", "errors", "results", "audit", "trail", "traces", "metrics", "events"} {
+	t.Cleanup(func() { // when all have ended
+		for _, kind := range kinds {
+			if done == len(lots) && !seen[kind] {
+				t.Errorf("no %s came by", kind)
+			}
+		}
+	})
+}
+
+// leavesNothing searches all that an engine leaves that uses some types, and
+// returns what it has looked for.
+func leavesNothing(t *testing.T, types []string) []string {
+	t.Helper()
+	r := work(t, orders{Only: types, Serve: true})
+	for _, name := range []string{"log.json", "log.txt", "errors", "results", "audit", "trail", "traces", "metrics", "events", "served"} {
 		if info, err := os.Stat(filepath.Join(r.dir, name)); err != nil || info.Size() < 1000 {
 			t.Errorf("nothing was written to %s: %v", name, err)
 		}
 	}
-	if log := read(filepath.Join(r.dir, "log.txt")); strings.Count(log, "[secret]") < 4 {
+	for _, what := range []string{"msg=request", "urn:credhost:problem:", "<main", "http_server_request_duration", "Webhook-Signature"} {
+		if !strings.Contains(read(filepath.Join(r.dir, "served"))+read(filepath.Join(r.dir, "log.txt")), what) {
+			t.Errorf("nothing that is served has %s", what)
+		}
+	}
+	if log := read(filepath.Join(r.dir, "log.txt")); types[0] == "unruly" && strings.Count(log, "[secret]") < 4 {
 		t.Error("the plugin has printed no secret")
 	}
 	report(t, r.search(t))
@@ -118,6 +156,7 @@ func TestNothingLeaks(t *testing.T) {
 	report(t, r.search(t))
 	report(t, r.nest.Search("standard error", r.complain.Bytes()))
 	t.Logf("%d secrets were looked for\n%s", r.nest.Secrets(), read(filepath.Join(r.dir, "times")))
+	return r.nest.Names()
 }
 
 // TestNothingLeaksInPostgreSQL is about what a database keeps: its tables, its
@@ -141,20 +180,24 @@ func TestNothingLeaksInPostgreSQL(t *testing.T) {
 func TestPlantedInARun(t *testing.T) {
 	t.Parallel()
 	r := work(t, orders{Only: []string{"unruly"}, Off: []defence.Defence{defence.Redacted}})
-	found := func(where string) bool {
-		return slices.ContainsFunc(r.search(t), func(l canary.Leak) bool { return strings.Contains(l.Sink, where) })
-	}
-	for _, name := range []string{"log.json", "log.txt"} {
-		if !found(name) {
-			t.Errorf("what the plugin printed was not found in %s", name)
+	found := func() func(where string) bool {
+		leaks := r.search(t)
+		return func(where string) bool {
+			return slices.ContainsFunc(leaks, func(l canary.Leak) bool { return strings.Contains(l.Sink, where) })
 		}
 	}
 	const planted = "canary-planted-7f3a9"
 	r.nest.Add("plant", planted)
-	for where, name := range map[string]string{"cache": "data/cache", "errors": "errors", "lock": "data/lock", "store.db-wal": "data/store.db-wal"} {
-		if found(where) {
+	before := found()
+	for _, name := range []string{"log.json", "log.txt"} {
+		if !before(name) {
+			t.Errorf("what the plugin printed was not found in %s", name)
+		}
+	}
+	places := map[string]string{"cache": "data/cache", "errors": "errors", "lock": "data/lock", "store.db-wal": "data/store.db-wal"}
+	for where, name := range places {
+		if before(where) {
 			t.Errorf("%s holds a secret before one is planted", where)
-			continue
 		}
 		name = filepath.Join(r.dir, name)
 		if info, err := os.Stat(name); err != nil || info.IsDir() {
@@ -163,7 +206,10 @@ func TestPlantedInARun(t *testing.T) {
 		f := must(os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600))
 		f.WriteString(planted)
 		f.Close()
-		if !found(where) {
+	}
+	after := found()
+	for where := range places {
+		if !after(where) {
 			t.Errorf("what was planted in %s was not found", where)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -15,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/host/access"
+	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/host/events"
 )
 
@@ -39,9 +42,10 @@ func gaugeOf(cfg *host.Config) *gauge {
 	return g
 }
 
-// open has what happened be kept.
-func (g *gauge) open(ctx context.Context, h *host.Host) (err error) {
-	g.events, err = events.Open(ctx, events.Config{Host: h, Feed: g.feed})
+// open has what happened be kept, and told to those who ask.
+func (g *gauge) open(ctx context.Context, h *host.Host, a *access.Access) (err error) {
+	g.events, err = events.Open(ctx, events.Config{Host: h, Feed: g.feed, Access: a,
+		Egress: egress.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	return err
 }
 

@@ -88,6 +88,10 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
+	if name, ok := strings.CutPrefix(r.URL.Path, "/secret/"); ok {
+		w.nest.Add(name, string(body))
+		return
+	}
 	w.hearRequest(r, body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	switch w.mode.Load() {
