@@ -127,7 +127,7 @@ func (x *exchange) choice() error {
 	if user != "" {
 		x.credential = user
 	}
-	if len(x.credential) > 100 {
+	if len(x.credential) > 100 || x.credential == x.token { // which must be in no record
 		return errNotFound
 	}
 	return nil

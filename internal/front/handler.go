@@ -137,7 +137,7 @@ func Shown(r *http.Request) string {
 	}
 	path := r.URL.EscapedPath()
 	if parts := strings.SplitN(path, "/", 6); len(parts) > 4 && (parts[1] == "proxy" || parts[1] == "connect" && parts[2] == "start") {
-		return strings.Join(parts[:5], "/")
+		path = strings.Join(parts[:5], "/")
 	}
 	return tokens.ReplaceAllString(path, "[secret]")
 }
