@@ -142,19 +142,12 @@ lint: need-go ## check formatting and go.mod, then go vet and staticcheck
 	$(GO) -C internal/testacme vet ./...
 	$(GO) tool staticcheck ./...
 
-# Everything must compile for these. Vetting compiles tests too, and is for the
-# packages that are not the same everywhere: those with files for some systems or
-# processors alone.
+# Everything must be sound for these.
 OTHERS := linux/arm64 darwin/arm64 windows/amd64
 
 .PHONY: cross
-cross: need-go ## compile everything for Linux on arm64, for macOS and for Windows
-	@for p in $(OTHERS); do \
-		echo "go build and go vet for $$p"; \
-		export GOOS=$${p%/*} GOARCH=$${p#*/}; \
-		{ $(GO) build ./... && $(GO) vet $$($(GO) list -f '{{if .IgnoredGoFiles}}{{.ImportPath}}{{end}}' ./...); } || \
-			{ echo "does not pass for $$p" >&2; exit 1; }; \
-	done
+cross: need-go ## check everything for Linux on arm64, for macOS and for Windows
+	$(GO) run ./internal/cross $(OTHERS)
 
 # Fuzzing takes one target of one package at a time. The program of a package's
 # tests is built once for all of its targets.

@@ -34,6 +34,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"internal/attack/credhost-plugin-mallory", "sdk sdk/oauth sdk/serve", ""},
 	{"internal/bench", "", ""},
 	{"internal/canary", "", "x/sys"},
+	{"internal/cross", "", "x/tools"},
 	{"internal/defence", "", ""},
 	{"internal/door", "", ""},
 	{"internal/formtest", "sdk host/form", ""},
@@ -133,6 +134,7 @@ var others = map[string]string{
 	"x/sys":         "golang.org/x/sys",
 	"x/term":        "golang.org/x/term",
 	"x/text":        "golang.org/x/text",
+	"x/tools":       "golang.org/x/tools",
 	"x/time":        "golang.org/x/time",
 	"yaml":          "go.yaml.in/yaml/v3",
 }
