@@ -22,7 +22,7 @@ import (
 )
 
 // A Problem is the answer to a request that failed (RFC 9457). It holds nothing
-// that was sent, and no word of a service.
+// that was sent but names, and no word of a service.
 type Problem struct {
 	Type    string  `json:"type" format:"uri" doc:"What has happened: one of the URNs that the description of this API lists. It never changes."`
 	Title   string  `json:"title" doc:"The type in a few words."`
