@@ -114,7 +114,7 @@ func (a Applications) deleteHeld(ctx context.Context, id string, generation uint
 			return err
 		}
 		if n > 0 {
-			e := sdk.Errorf(sdk.Invalid, "%d credentials refer to the application, and could not be used without it: delete them first, or delete it nevertheless", n)
+			e := sdk.Errorf(sdk.Invalid, "credentials refer to the application (%d), and could not be used without it: delete them first, or delete it nevertheless", n)
 			e.Reason = ReasonInUse
 			return e
 		}

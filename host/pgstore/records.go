@@ -32,7 +32,7 @@ func (s *Store) List(ctx context.Context, q host.Query) ([]host.Record, error) {
 	before, limit := int64(math.MaxInt64), 100
 	if !q.Before.IsZero() {
 		var err error
-		if before, err = sqlrow.Nanoseconds(q.Before); err != nil {
+		if before, err = sqlrow.Nanoseconds("pgstore", q.Before); err != nil {
 			return nil, err
 		}
 	}
@@ -44,7 +44,7 @@ func (s *Store) List(ctx context.Context, q host.Query) ([]host.Record, error) {
 
 // Due returns the records that are due, as [host.Store] says.
 func (s *Store) Due(ctx context.Context, until time.Time, limit int) ([]host.Record, error) {
-	last, err := sqlrow.Nanoseconds(until)
+	last, err := sqlrow.Nanoseconds("pgstore", until)
 	if err != nil {
 		return nil, err
 	}
@@ -99,17 +99,17 @@ func (s *Store) Delete(ctx context.Context, workspace, id string) error {
 
 // values returns the columns of a record.
 func values(r host.Record) ([]any, error) {
-	created, err := sqlrow.Nanoseconds(r.Created)
+	created, err := sqlrow.Nanoseconds("pgstore", r.Created)
 	if err != nil {
 		return nil, err
 	}
-	updated, err := sqlrow.Nanoseconds(r.Updated)
+	updated, err := sqlrow.Nanoseconds("pgstore", r.Updated)
 	if err != nil {
 		return nil, err
 	}
 	var due *int64
 	if !r.Due.IsZero() {
-		n, err := sqlrow.Nanoseconds(r.Due)
+		n, err := sqlrow.Nanoseconds("pgstore", r.Due)
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func (s *Store) AppendTrail(ctx context.Context, after uint64, hash []byte, entr
 			return errNumbers
 		}
 		var err error
-		if times[i], err = sqlrow.Nanoseconds(e.Time); err != nil {
+		if times[i], err = sqlrow.Nanoseconds("pgstore", e.Time); err != nil {
 			return err
 		}
 		workspaces[i], credentials[i], actors[i], actions[i] = e.Workspace, e.Credential, e.Actor, e.Action
@@ -38,7 +38,7 @@ func (s *Store) AppendTrail(ctx context.Context, after uint64, hash []byte, entr
 
 // Trail returns entries, as [host.TrailStore] says.
 func (s *Store) Trail(ctx context.Context, q host.TrailQuery) (page []host.TrailEntry, err error) {
-	query, args, err := sqlrow.SelectEntries(s.sql.trail, q)
+	query, args, err := sqlrow.SelectEntries("pgstore", s.sql.trail, q)
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ func (f *filling) Entry(ctx context.Context, e host.TrailEntry) error {
 		return errNumbers
 	}
 	f.last = e.Seq
-	at, err := sqlrow.Nanoseconds(e.Time)
+	at, err := sqlrow.Nanoseconds("pgstore", e.Time)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (s *Store) Get(ctx context.Context, workspace, id string) (r host.Record, e
 func (s *Store) List(ctx context.Context, q host.Query) (page []host.Record, err error) {
 	before, limit := int64(math.MaxInt64), 100
 	if !q.Before.IsZero() {
-		if before, err = sqlrow.Nanoseconds(q.Before); err != nil {
+		if before, err = sqlrow.Nanoseconds("sqlitestore", q.Before); err != nil {
 			return nil, err
 		}
 	}
@@ -96,7 +96,7 @@ func (s *Store) List(ctx context.Context, q host.Query) (page []host.Record, err
 
 // Due returns the records that are due, as [host.Store] says.
 func (s *Store) Due(ctx context.Context, until time.Time, limit int) (due []host.Record, err error) {
-	last, err := sqlrow.Nanoseconds(until)
+	last, err := sqlrow.Nanoseconds("sqlitestore", until)
 	if err != nil {
 		return nil, err
 	}
@@ -194,15 +194,15 @@ func (s *Store) Delete(ctx context.Context, workspace, id string) error {
 
 // values returns the columns of a record.
 func values(r host.Record) ([]any, error) {
-	created, err := sqlrow.Nanoseconds(r.Created)
+	created, err := sqlrow.Nanoseconds("sqlitestore", r.Created)
 	if err != nil {
 		return nil, err
 	}
-	updated, err := sqlrow.Nanoseconds(r.Updated)
+	updated, err := sqlrow.Nanoseconds("sqlitestore", r.Updated)
 	if err != nil {
 		return nil, err
 	}
-	due, err := sqlrow.Nanoseconds(r.Due)
+	due, err := sqlrow.Nanoseconds("sqlitestore", r.Due)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (t transaction) trailHead(ctx context.Context) (seq uint64, hash []byte, er
 }
 
 func (t transaction) appendEntry(ctx context.Context, e host.TrailEntry) error {
-	at, err := sqlrow.Nanoseconds(e.Time)
+	at, err := sqlrow.Nanoseconds("sqlitestore", e.Time)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (t transaction) appendEntry(ctx context.Context, e host.TrailEntry) error {
 
 // Trail returns entries, as [host.TrailStore] says.
 func (s *Store) Trail(ctx context.Context, q host.TrailQuery) (page []host.TrailEntry, err error) {
-	query, args, err := sqlrow.SelectEntries("trail", q)
+	query, args, err := sqlrow.SelectEntries("sqlitestore", "trail", q)
 	if err != nil {
 		return nil, err
 	}

@@ -17,14 +17,15 @@ import (
 const ZeroTime = math.MinInt64
 
 // Nanoseconds returns t as a column holds it: nanoseconds since 1970, or
-// [ZeroTime]. It fails outside the years 1678 to 2261, which do not fit.
-func Nanoseconds(t time.Time) (int64, error) {
+// [ZeroTime]. It fails outside the years 1678 to 2261, which do not fit, with an
+// error of the store that is named.
+func Nanoseconds(store string, t time.Time) (int64, error) {
 	if t.IsZero() {
 		return ZeroTime, nil
 	}
 	n := t.UnixNano()
 	if !time.Unix(0, n).Equal(t) {
-		return 0, fmt.Errorf("the year %d is not between 1678 and 2261", t.Year())
+		return 0, fmt.Errorf("%s: the year %d is not between 1678 and 2261", store, t.Year())
 	}
 	return n, nil
 }
@@ -56,10 +57,10 @@ func ScanEntry(row interface{ Scan(...any) error }) (e host.TrailEntry, err erro
 	return e, err
 }
 
-// SelectEntries returns a query for the entries that q wants of a table, with its
-// arguments ($1, $2, …). It says only what q restricts, so that the database
+// SelectEntries returns a query for the entries that q wants of a store's table,
+// with its arguments ($1, $2, …). It says only what q restricts, so that the database
 // finds the index for it.
-func SelectEntries(table string, q host.TrailQuery) (query string, args []any, err error) {
+func SelectEntries(store, table string, q host.TrailQuery) (query string, args []any, err error) {
 	var where []string
 	only := func(condition string, arg any) {
 		args = append(args, arg)
@@ -82,7 +83,7 @@ func SelectEntries(table string, q host.TrailQuery) (query string, args []any, e
 		if c.at.IsZero() {
 			continue
 		}
-		n, err := Nanoseconds(c.at)
+		n, err := Nanoseconds(store, c.at)
 		if err != nil {
 			return "", nil, err
 		}
