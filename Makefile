@@ -121,16 +121,20 @@ REQUESTS ?= 300
 requests: need-go ## send each operation of the HTTP API REQUESTS (300) requests of all kinds
 	CREDHOST_REQUESTS=$(REQUESTS) $(GO) test -run '^TestRequestsOfAllKinds$$' -timeout 0 -v ./host/httpapi
 
-# The packages whose own goroutines share what they have. The others wait for a
-# disk, drive a browser or whole programs, and the detector would wait with them:
-# `make race RACED=./...` has it do so.
-RACED := ./sdk ./sdk/oauth ./sdk/serve ./host ./host/access ./host/audit ./host/egress ./host/events ./host/registry ./host/sandbox \
-	./host/memstore ./internal/front ./internal/wire ./internal/storm
+# The packages whose own goroutines share what they have, the longest first. The
+# others wait for a disk, drive a browser or whole programs, and the detector would
+# wait with them: `make race RACED=./...` has it do so.
+RACED := ./internal/storm ./host ./host/registry ./sdk ./sdk/oauth ./sdk/serve ./host/access ./host/audit ./host/egress ./host/events \
+	./host/sandbox ./host/memstore ./internal/front ./internal/wire
+
+# Tests wait for much, so one package more is tested at a time than there are
+# processors.
+AT_ONCE = -p $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 .PHONY: race
 race: need-cc ## run all tests, those of what is concurrent under the race detector
-	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(TESTFLAGS)" PACKAGES="$(RACED)"
-	@$(MAKE) --no-print-directory test PACKAGES="$(filter-out $(shell $(GO) list $(RACED)),$(shell $(GO) list ./...))"
+	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(AT_ONCE) $(TESTFLAGS)" PACKAGES="$(RACED)"
+	@$(MAKE) --no-print-directory test TESTFLAGS="$(AT_ONCE) $(TESTFLAGS)" PACKAGES="$(filter-out $(shell $(GO) list $(RACED)),$(shell $(GO) list ./...))"
 
 .PHONY: lint
 lint: need-go ## check formatting and go.mod, then go vet and staticcheck
