@@ -113,7 +113,8 @@ SHOTS ?= bin/screenshots
 .PHONY: screenshots
 screenshots: need-go ## take pictures of the pages into the folder SHOTS (bin/screenshots)
 	@mkdir -p $(SHOTS)
-	CREDHOST_NEED_FORMS=1 CREDHOST_WEB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -run '^Test(Journeys|EveryPage)$$' -timeout 20m ./host/web
+	CREDHOST_NEED_FORMS=1 CREDHOST_WEB_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -run '^TestJourneys$$' -timeout 20m ./host/web
+	CREDHOST_NEED_FORMS=1 CREDHOST_FORM_SHOTS=$(abspath $(SHOTS))/forms $(GO) test -count=1 -run '^TestPagesInBrowser$$' -timeout 20m ./internal/formtest
 
 REQUESTS ?= 300
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,21 +17,26 @@ import (
 // The validators of the libraries, and Ajv as strict as it can be, agree with
 // the table.
 func TestValidatorsInJavaScript(t *testing.T) {
+	t.Parallel()
 	runNode(t, "", "validators.test.mjs")
 }
 
 // People fill in what the libraries render under jsdom.
 func TestFormsInJSDOM(t *testing.T) {
+	t.Parallel()
 	runNode(t, "", "jsdom.test.mjs")
 }
 
 // People fill in the libraries' forms and the server's own in a browser.
 func TestFormsInBrowser(t *testing.T) {
+	t.Parallel()
 	runNode(t, need.Chromium(t), "browser.test.mjs")
 }
 
-// Axe finds nothing wrong with the server's pages, which are photographed.
+// Axe finds nothing wrong with the server's pages, of which make screenshots takes
+// pictures.
 func TestPagesInBrowser(t *testing.T) {
+	t.Parallel()
 	runNode(t, need.Chromium(t), "pages.test.mjs")
 }
 
@@ -44,12 +48,8 @@ func runNode(t *testing.T, chromium string, files ...string) {
 	need.Packages(t, "node")
 	dist := t.TempDir()
 	server := serve(t, newKeeper(t), dist)
-	screenshots, err := filepath.Abs("screenshots")
-	if err != nil {
-		t.Fatal(err)
-	}
 	env := append(os.Environ(), "FORMTEST_URL="+server.URL, "FORMTEST_DIST="+dist,
-		"FORMTEST_CHROMIUM="+chromium, "FORMTEST_SCREENSHOTS="+screenshots, "NODE_ENV=test", "TZ=UTC")
+		"FORMTEST_CHROMIUM="+chromium, "FORMTEST_SCREENSHOTS="+os.Getenv("CREDHOST_FORM_SHOTS"), "NODE_ENV=test", "TZ=UTC")
 	node(t, env, "build.mjs")
 	ran := node(t, env, append([]string{"--test", "--test-reporter=spec"}, files...)...)
 	for _, file := range files {

@@ -114,7 +114,8 @@ export class InJSDOM extends Engine {
 // launch starts the browser that FORMTEST_CHROMIUM names.
 export const launch = () => chromium.launch({
   executablePath: process.env.FORMTEST_CHROMIUM,
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--js-flags=--no-opt,--no-maglev,--always-sparkplug'], // pages do not live long enough for better code
 });
 
 // InBrowser runs a page of the server in a browser.
