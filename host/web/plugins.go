@@ -63,8 +63,23 @@ func originsOf(s sdk.Schema) []string {
 	return slices.Compact(all)
 }
 
+// A listedPlugin is a plugin among others: its own page has all of it.
+type listedPlugin struct {
+	pluginView
+	MoreTitles, MoreReach string // that there are more; empty: there are not
+}
+
+// firstOf returns some of all, and says how many more there are.
+func (v *visit) firstOf(all []string) (some []string, more string) {
+	const few = 6
+	if len(all) <= few+1 { // one more takes no more room than to say so
+		return all, ""
+	}
+	return all[:few], v.words.t("and % more", len(all)-few)
+}
+
 type pluginsView struct {
-	Programs []pluginView
+	Programs []listedPlugin
 	Level    string
 	Lacks    []string
 }
@@ -75,7 +90,10 @@ func (v *visit) plugins() error {
 	report := v.h.cfg.Host.Registry().Sandbox()
 	view.Level = report.Level.String()
 	for _, p := range v.h.cfg.Host.Registry().Programs() {
-		view.Programs = append(view.Programs, v.pluginView(p))
+		one := listedPlugin{pluginView: v.pluginView(p)}
+		one.Titles, one.MoreTitles = v.firstOf(one.Titles)
+		one.Reach, one.MoreReach = v.firstOf(one.Reach)
+		view.Programs = append(view.Programs, one)
 	}
 	v.show(http.StatusOK, "plugins", v.words.t("Plugins"), view)
 	return nil

@@ -189,6 +189,19 @@ func TestApplicationsOfTheHost(t *testing.T) {
 	}
 }
 
+// A plugin of hundreds of types takes no more room in the list than another; its
+// own page has all of it.
+func TestLargePluginsAreListedShortly(t *testing.T) {
+	t.Parallel()
+	h, _ := special(t)
+	v := h.as(t, operator())
+	list, all := v.get("/plugins"), v.get("/plugins/test")
+	list.wants(t, http.StatusOK, "and ", " more</a>")
+	if n, m := strings.Count(list.Body, "<code>"), strings.Count(all.Body, "<code>"); n > 20 || m < 400 {
+		t.Errorf("the list has %d addresses, and the plugin's page %d", n, m)
+	}
+}
+
 // What the operator sees to: workspaces, plugins, webhooks and people.
 func TestOperator(t *testing.T) {
 	t.Parallel()
