@@ -34,7 +34,21 @@ func (h Head) String() string {
 // host itself. It is read and not verified. Whoever keeps it elsewhere can prove
 // later that it, and so nothing before it, was cut off: see [Trail.Inspect].
 func (t *Trail) Head(ctx context.Context, workspace string) (Head, error) {
-	page, err := t.store.Trail(ctx, host.TrailQuery{Workspace: workspace, Newest: true, Limit: 1})
+	return t.headBefore(ctx, workspace, 0)
+}
+
+// HeadOf returns that of the newest entry of a workspace among those that were
+// verified, which is what to keep of an inspection.
+func (t *Trail) HeadOf(ctx context.Context, workspace string, r Report) (Head, error) {
+	if r.Last == 0 {
+		return Head{}, nil
+	}
+	return t.headBefore(ctx, workspace, r.Last+1)
+}
+
+// headBefore returns the newest head before an entry; 0: of all.
+func (t *Trail) headBefore(ctx context.Context, workspace string, seq uint64) (Head, error) {
+	page, err := t.store.Trail(ctx, host.TrailQuery{Workspace: workspace, Before: seq, Newest: true, Limit: 1})
 	if err != nil || len(page) == 0 {
 		return Head{}, err
 	}

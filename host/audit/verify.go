@@ -39,10 +39,27 @@ type Report struct {
 	Altered []uint64 `json:"altered,omitempty"`
 }
 
+// A Flaw is what is wrong with an entry, for programs and translators.
+type Flaw string
+
+// The flaws.
+const (
+	Missing    Flaw = "missing"    // it is not there, and nobody has trimmed it
+	Changed    Flaw = "changed"    // it, or the entry before it, is not what was written
+	Unreadable Flaw = "unreadable" // it is no event
+	Misfiled   Flaw = "misfiled"   // the columns by which it is found say something else
+	CutOff     Flaw = "cut off"    // the end at which a [Check].Head was is gone
+	Another    Flaw = "another"    // it is not that of which a [Check].Head is
+)
+
+// Flaws are all of them.
+var Flaws = []Flaw{Missing, Changed, Unreadable, Misfiled, CutOff, Another}
+
 // Broken is the error of a trail that is not what hosts have written.
 type Broken struct {
 	Seq    uint64 `json:"seq"` // the first entry that is wrong, or that is missing
-	Reason string `json:"reason"`
+	Flaw   Flaw   `json:"flaw"`
+	Reason string `json:"reason"` // the same, for a person
 
 	// Head says that all of the trail that is there is as hosts have written it,
 	// and that it is the [Check].Head that is not in it.
@@ -165,10 +182,10 @@ func (v *verification) find(seq uint64, hash []byte) {
 // next verifies the next entry.
 func (v *verification) next(e host.TrailEntry) error {
 	if e.Seq != v.at.seq+1 {
-		return &Broken{Seq: v.at.seq + 1, Reason: fmt.Sprintf("it is missing, and so is all before entry %d; nobody has trimmed them", e.Seq)}
+		return &Broken{Seq: v.at.seq + 1, Flaw: Missing, Reason: fmt.Sprintf("it is missing, and so is all before entry %d; nobody has trimmed them", e.Seq)}
 	}
 	if !hmac.Equal(v.keys.hash(e.Seq, v.at.hash, e.Event), e.Hash) {
-		return &Broken{Seq: e.Seq, Reason: "it was changed, or was written by somebody who has not the key, or the entry before it is another"}
+		return &Broken{Seq: e.Seq, Flaw: Changed, Reason: "it was changed, or was written by somebody who has not the key, or the entry before it is another"}
 	}
 	event, err := v.event(e)
 	if err != nil {
@@ -192,11 +209,11 @@ func (v *verification) next(e host.TrailEntry) error {
 func (v *verification) event(e host.TrailEntry) (host.Event, error) {
 	var event host.Event
 	if json.Unmarshal(e.Event, &event) != nil {
-		return event, &Broken{Seq: e.Seq, Reason: "it cannot be read"}
+		return event, &Broken{Seq: e.Seq, Flaw: Unreadable, Reason: "it cannot be read"}
 	}
 	if !event.Time.Equal(e.Time) || event.Workspace != e.Workspace || event.Credential != e.Credential ||
 		string(event.Actor) != e.Actor || event.Action != e.Action {
-		return event, &Broken{Seq: e.Seq, Reason: "the columns by which it is found were changed"}
+		return event, &Broken{Seq: e.Seq, Flaw: Misfiled, Reason: "the columns by which it is found were changed"}
 	}
 	return event, nil
 }
@@ -209,7 +226,7 @@ func (v *verification) end() error {
 	case v.want.seq > 0 && v.want.seq <= v.report.Trimmed:
 		return sdk.Errorf(sdk.Invalid, "entry %d was trimmed, so nothing can be said of it: compare with a head of entry %d or later", v.want.seq, v.report.Trimmed).In(headField)
 	case v.want.seq > 0 && v.want.seq <= v.at.seq:
-		return &Broken{Head: true, Seq: v.want.seq, Reason: "it is not the one whose hash was written down: the trail is another"}
+		return &Broken{Head: true, Seq: v.want.seq, Flaw: Another, Reason: "it is not the one whose hash was written down: the trail is another"}
 	}
-	return &Broken{Head: true, Seq: v.at.seq + 1, Reason: "it is missing: the entry whose hash was written down is not in the trail, so its end was cut off, or an older copy of the store was put back"}
+	return &Broken{Head: true, Seq: v.at.seq + 1, Flaw: CutOff, Reason: "it is missing: the entry whose hash was written down is not in the trail, so its end was cut off, or an older copy of the store was put back"}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/access"
-	"github.com/credhost/credhost/host/audit"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -110,21 +109,10 @@ func (s *server) verifyAudit(ctx context.Context, in *verifyAudit) (*auditReport
 		r := found.Report
 		out.Body.Entries, out.Body.First, out.Body.Last, out.Body.Since, out.Body.Until = &r.Entries, &r.First, &r.Last, r.Since, r.Until
 	}
-	if out.Body.Whole {
-		out.Body.Head, err = s.verifiedHead(ctx, workspace, found.Report)
+	if !out.Body.Whole {
+		return out, nil
 	}
+	h, err := s.cfg.Audit.HeadOf(ctx, workspace, found.Report)
+	out.Body.Head = h.String()
 	return out, err
-}
-
-// verifiedHead is the head of a workspace's newest entry among those that were
-// verified.
-func (s *server) verifiedHead(ctx context.Context, workspace string, r audit.Report) (string, error) {
-	if workspace == "" || r.Last == 0 {
-		return r.Head, nil
-	}
-	newest, err := s.cfg.Audit.List(ctx, audit.Query{Workspace: workspace, Before: r.Last + 1, Limit: 1})
-	if err != nil || len(newest) == 0 {
-		return "", err
-	}
-	return audit.Head{Seq: newest[0].Seq, Hash: newest[0].Hash}.String(), nil
 }

@@ -30,7 +30,7 @@ var (
 )
 
 // ReasonOf is for tests: see visit.reasonOf. It speaks Russian.
-func ReasonOf(reason string) (string, error) {
+func ReasonOf(flaw audit.Flaw) (string, error) {
 	all, err := loadWords()
-	return (&visit{words: all["ru"]}).reasonOf(audit.Broken{Reason: reason}), err
+	return (&visit{words: all["ru"]}).reasonOf(audit.Broken{Flaw: flaw, Reason: "it is as nobody has foreseen"}), err
 }

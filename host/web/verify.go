@@ -110,34 +110,33 @@ func (v *visit) tellState(s *trailState, found audit.Inspection) error {
 // headOf fills in the head of the newest entry that was verified: of the
 // workspace, or for who runs the host that of all.
 func (v *visit) headOf(s *trailState, r audit.Report) error {
-	if v.caller.Operator() || r.Last == 0 {
-		s.Head, s.Up, s.Until = r.Head, r.Last, r.Until
-		return nil
+	workspace := v.ws.Name()
+	if v.caller.Operator() {
+		workspace = ""
 	}
-	newest, err := v.h.cfg.Audit.List(v.ctx(), audit.Query{Workspace: v.ws.Name(), Before: r.Last + 1, Limit: 1})
-	if err != nil || len(newest) == 0 {
+	h, err := v.h.cfg.Audit.HeadOf(v.ctx(), workspace, r)
+	if err != nil || h.Seq == 0 {
 		return err
 	}
-	e := newest[0]
-	s.Head, s.Up, s.Until = audit.Head{Seq: e.Seq, Hash: e.Hash}.String(), e.Seq, &e.Time
+	s.Head, s.Up, s.Until = h.String(), h.Seq, &h.Time
 	return nil
 }
 
 // reasonOf says why the trail is broken, in the person's language.
 func (v *visit) reasonOf(b audit.Broken) string {
 	t := v.words.t
-	switch {
-	case strings.HasPrefix(b.Reason, "it is missing, and so is all before"):
+	switch b.Flaw {
+	case audit.Missing:
 		return t("It is missing, and perhaps more after it; nobody has removed it for its age.")
-	case strings.HasPrefix(b.Reason, "it is missing: the entry whose hash"):
+	case audit.CutOff:
 		return t("Its end was cut off, or an older copy of the store was put back.")
-	case strings.HasPrefix(b.Reason, "it was changed"):
+	case audit.Changed:
 		return t("It was changed, or was written by somebody who has not the key, or the entry before it is another.")
-	case strings.HasPrefix(b.Reason, "it cannot be read"):
+	case audit.Unreadable:
 		return t("It cannot be read.")
-	case strings.HasPrefix(b.Reason, "the columns by which"):
+	case audit.Misfiled:
 		return t("The columns of the store by which it is found were changed.")
-	case strings.HasPrefix(b.Reason, "it is not the one"):
+	case audit.Another:
 		return t("There is another entry in its place: the trail is another one.")
 	}
 	return sentence(b.Reason)
