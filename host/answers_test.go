@@ -169,6 +169,55 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// A rival is faster than who saves first.
+type rival struct {
+	host.Store
+	before func()
+}
+
+func (r *rival) Save(ctx context.Context, rec host.Record, l *host.Lease) error {
+	if before := r.before; before != nil {
+		r.before = nil
+		before()
+	}
+	return r.Store.Save(ctx, rec, l)
+}
+
+// What is for whatever version of an application there is, is done to what another
+// has saved meanwhile; what is for one version is done to no other.
+func TestApplicationsWithRivals(t *testing.T) {
+	t.Parallel()
+	store := &rival{}
+	h := open(t, func(c *host.Config) { store.Store, c.Store = c.Store, store })
+	apps := h.Workspace.Applications()
+	id, err := apps.Create(t.Context(), host.New{Type: "homed", Name: "first", Values: testplugin.Answers("homed")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := func(name string, generation uint64) error {
+		return apps.Update(t.Context(), id, host.Patch{Name: &name, Generation: generation})
+	}
+	faster := func() {
+		if err := name("theirs", 0); err != nil {
+			t.Error(err)
+		}
+	}
+	store.before = faster
+	if err := name("ours", 0); err != nil {
+		t.Errorf("for whatever version there is: %v", err)
+	}
+	if app, err := apps.Show(t.Context(), id); err != nil || app.Name != "ours" || app.Generation != 3 {
+		t.Errorf("after two who were as fast: %q of generation %d, %v", app.Name, app.Generation, err)
+	}
+	store.before = faster
+	if err := name("ours", 3); !errors.Is(err, host.ErrConflict) {
+		t.Errorf("for a version that is no more: %v", err)
+	}
+	if app, err := apps.Show(t.Context(), id); err != nil || app.Name != "theirs" || app.Generation != 4 {
+		t.Errorf("what the other has saved is %q of generation %d, %v", app.Name, app.Generation, err)
+	}
+}
+
 func TestApplications(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)

@@ -86,11 +86,26 @@ func (a Applications) Update(ctx context.Context, id string, p Patch) (err error
 	defer func() {
 		a.w.report(ctx, Event{Action: "update application", Subject: id, Type: typ.Schema.Name, Changed: a.w.changed(id, typ.Schema, p)}, err)
 	}()
+	return forVersion(p.Generation, func() error { return a.update(ctx, id, p, &typ) })
+}
+
+// forVersion does what is for a version, or, if that is 0, for whatever version there
+// is: then it is done anew if another has saved meanwhile, a few times.
+func forVersion(generation uint64, do func() error) (err error) {
+	for range 5 {
+		if err = do(); !errors.Is(err, ErrConflict) || generation != 0 {
+			break
+		}
+	}
+	return err
+}
+
+func (a Applications) update(ctx context.Context, id string, p Patch, typ *Type) error {
 	app, err := a.w.application(ctx, id)
 	if err != nil {
 		return err
 	}
-	typ = app.typ
+	*typ = app.typ
 	if app.rec.Workspace != a.w.name {
 		return ErrNotFound
 	}

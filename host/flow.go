@@ -160,7 +160,7 @@ func (w *Workspace) end(ctx context.Context, id string) error {
 	if defence.Off(ctx, defence.Once) {
 		return nil
 	}
-	err := w.h.store.Delete(ctx, w.name, id)
+	err := w.h.store.Delete(ctx, w.name, id, 0, nil)
 	if errors.Is(err, ErrNotFound) {
 		return errFlow
 	}
@@ -200,7 +200,7 @@ func (w *Workspace) admit(ctx context.Context, v Visit) error {
 	for _, rec := range all {
 		switch {
 		case w.h.now().Sub(rec.Created) > flowTime:
-			w.h.store.Delete(ctx, w.name, rec.ID) // another may have been faster, and the next one tries again
+			w.h.store.Delete(ctx, w.name, rec.ID, 0, nil) // another may have been faster, and the next one tries again
 			continue
 		case rec.Name == v.Credential:
 			same = append(same, rec)
@@ -218,7 +218,7 @@ func (w *Workspace) admit(ctx context.Context, v Visit) error {
 	}
 	slices.SortFunc(own, func(a, b Record) int { return a.Created.Compare(b.Created) })
 	for len(own) >= flowsOfActor {
-		w.h.store.Delete(ctx, w.name, own[0].ID)
+		w.h.store.Delete(ctx, w.name, own[0].ID, 0, nil)
 		own, same, open = own[1:], same[1:], open[1:]
 	}
 	if len(same) >= flowsOfCredential || len(open) >= flowsOfWorkspace {

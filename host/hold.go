@@ -109,6 +109,17 @@ func (k *hold) note(ctx context.Context, intent []byte) error {
 	return k.w.h.store.Note(ctx, k.current(), intent)
 }
 
+// remove deletes rec, unless anybody has saved it since it was read, and the lease
+// with it.
+func (k *hold) remove(ctx context.Context, rec Record) error {
+	l := k.current()
+	err := k.w.h.store.Delete(ctx, rec.Workspace, rec.ID, rec.Generation, &l)
+	if err == nil {
+		k.letGo()
+	}
+	return err
+}
+
 // save saves rec, which ends the lease.
 func (k *hold) save(ctx context.Context, rec Record) error {
 	l := k.current()

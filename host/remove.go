@@ -5,45 +5,14 @@ package host
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/credhost/credhost/sdk"
 )
 
-// kindRemoved is the kind of a record that was deleted for a certain version, in
-// the moment until it is gone. Nobody finds it, and it holds nothing.
-const kindRemoved Kind = "removed"
-
-// remove deletes a record unless anybody has saved it since it was read, or the
-// lease, if there is one, has ended: then it reports [ErrConflict]. A store saves
-// for a certain version, and deletes whatever is there; so that decides which is
-// saved, and what is left of one who dies in between is looked after as due.
-func (h *Host) remove(ctx context.Context, rec Record, save func(context.Context, Record) error) error {
-	rec.Kind, rec.Type, rec.Name, rec.Intent = kindRemoved, "", "", nil
-	rec.Generation++
-	rec.Due = h.now().UTC().Add(time.Minute)
-	if err := h.seal(ctx, &rec, struct{}{}); err != nil {
-		return err
-	}
-	if err := save(ctx, rec); err != nil {
-		return err
-	}
-	return h.erase(ctx, rec)
-}
-
-// erase deletes what remove has left.
-func (h *Host) erase(ctx context.Context, rec Record) error {
-	err := h.store.Delete(ctx, rec.Workspace, rec.ID)
-	if errors.Is(err, ErrNotFound) { // another host was faster
-		return nil
-	}
-	return err
-}
-
 // DeleteUnchanged removes an item that this shelf returned for good, unless
 // another has saved it since: then it reports [ErrConflict].
 func (s *Shelf) DeleteUnchanged(ctx context.Context, item Item) error {
-	return s.h.remove(ctx, item.rec, func(ctx context.Context, rec Record) error { return s.h.store.Save(ctx, rec, nil) })
+	return s.h.store.Delete(ctx, item.Workspace, item.ID, item.rec.Generation, nil)
 }
 
 // ReasonInUse is the [sdk.Error.Reason] of errors for who would delete what
@@ -74,23 +43,17 @@ func (a Applications) DeleteUnused(ctx context.Context, id string, generation ui
 func (a Applications) delete(ctx context.Context, id string, generation uint64, unused bool) (err error) {
 	e := Event{Action: "delete application", Subject: id}
 	defer func() { a.w.report(ctx, e, err) }()
-	for try := 1; ; try++ {
-		rec, err := a.w.get(ctx, id, KindApplication)
-		if err != nil {
-			return err
-		}
-		e.Type = rec.Type
-		if try == 1 {
-			begun := Event{Workspace: a.w.name, Action: e.Action, Subject: id, Type: e.Type, Outcome: Begun}
-			if err := a.w.h.Record(ctx, begun); err != nil {
-				return err
-			}
-		}
-		err = a.deleteHeld(ctx, id, generation, unused)
-		if !errors.Is(err, ErrConflict) || generation != 0 || try == 5 {
-			return err
-		}
+	rec, err := a.w.get(ctx, id, KindApplication)
+	if err != nil {
+		return err
 	}
+	e.Type = rec.Type
+	begun := e
+	begun.Workspace, begun.Outcome = a.w.name, Begun
+	if err := a.w.h.Record(ctx, begun); err != nil {
+		return err
+	}
+	return forVersion(generation, func() error { return a.deleteHeld(ctx, id, generation, unused) })
 }
 
 // deleteHeld deletes an application while nobody else does, nor creates a
@@ -119,7 +82,18 @@ func (a Applications) deleteHeld(ctx context.Context, id string, generation uint
 			return e
 		}
 	}
-	return a.w.h.remove(ctx, rec, k.save)
+	return k.remove(ctx, rec)
+}
+
+// Users returns how many credentials refer to an application, in any workspace. For
+// one of the host it goes through the whole store, which must be a [WholeStore];
+// otherwise the error is an [*sdk.Error] with the code Unavailable.
+func (a Applications) Users(ctx context.Context, id string) (int, error) {
+	rec, err := a.w.get(ctx, id, KindApplication)
+	if err != nil {
+		return 0, err
+	}
+	return a.referring(ctx, rec)
 }
 
 // referring counts the credentials that refer to an application. One that cannot
@@ -175,5 +149,9 @@ func (w *Workspace) refers(ctx context.Context, c *credential) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime/4)
 	defer cancel()
-	return errors.Join(err, w.h.erase(ctx, c.rec))
+	gone := w.h.store.Delete(ctx, w.name, c.rec.ID, 0, nil)
+	if errors.Is(gone, ErrNotFound) { // somebody was faster
+		gone = nil
+	}
+	return errors.Join(err, gone)
 }

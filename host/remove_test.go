@@ -182,7 +182,7 @@ func TestDeleteUnused(t *testing.T) {
 }
 
 // TestDeleteWhatChanges shows that what is on a shelf is deleted for the version
-// that somebody has seen, and that nothing of one who dies in between stays.
+// that somebody has seen.
 func TestDeleteWhatChanges(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
@@ -204,32 +204,4 @@ func TestDeleteWhatChanges(t *testing.T) {
 	if err := shelf.DeleteUnchanged(t.Context(), saved); !errors.Is(err, host.ErrNotFound) {
 		t.Errorf("what is gone: %v", err)
 	}
-	half, err := shelf.Create(t.Context(), host.Item{Workspace: "acme", ID: "n-2"}, "third")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	store := &dying{Store: h.cfg.Store, die: cancel}
-	if err := host.EarlyShelf(host.Config{Store: store, Sealer: h.cfg.Sealer, Now: h.clock.Now}, "note").DeleteUnchanged(ctx, half); !errors.Is(err, context.Canceled) {
-		t.Fatalf("one that dies in between: %v", err)
-	}
-	if _, err := shelf.Get(t.Context(), "acme", "n-2", new(string)); !errors.Is(err, host.ErrNotFound) {
-		t.Errorf("what is half deleted is there: %v", err)
-	}
-	h.clock.Advance(2 * time.Minute)
-	h.Host.LookAfter(t.Context())
-	if _, err := h.cfg.Store.Get(t.Context(), "acme", "n-2"); !errors.Is(err, host.ErrNotFound) {
-		t.Errorf("what was half deleted stays: %v", err)
-	}
-}
-
-// A dying store is its host's last word.
-type dying struct {
-	host.Store
-	die func()
-}
-
-func (m *dying) Delete(ctx context.Context, _, _ string) error {
-	m.die()
-	return ctx.Err()
 }

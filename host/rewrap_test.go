@@ -147,7 +147,7 @@ func TestRewrapGivesWay(t *testing.T) {
 			time.Sleep(2 * time.Millisecond)
 			o.note(t, "w0", "i-000", "noted since")
 		},
-		"deleted": func(t *testing.T, o *turnover) { o.Delete(t.Context(), "w0", "i-000") },
+		"deleted": func(t *testing.T, o *turnover) { o.Delete(t.Context(), "w0", "i-000", 0, nil) },
 		"made by a host that is late": func(t *testing.T, o *turnover) {
 			o.ring.Promote(t.Context(), o.old)
 			o.shelf.Create(t.Context(), host.Item{Workspace: "a", ID: "first of all"}, 1)

@@ -109,7 +109,7 @@ func (s *Shelf) Delete(ctx context.Context, workspace, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.h.store.Delete(ctx, workspace, id)
+	return s.h.store.Delete(ctx, workspace, id, 0, nil)
 }
 
 // A watcher is told of changes until it is closed.

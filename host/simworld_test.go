@@ -99,10 +99,10 @@ func (v *view) Get(ctx context.Context, _, id string) (r Record, err error) {
 	return r, err
 }
 
-func (v *view) List(context.Context, Query) ([]Record, error)         { return nil, nil }
-func (v *view) Due(context.Context, time.Time, int) ([]Record, error) { return nil, nil }
-func (v *view) Delete(context.Context, string, string) error          { return nil }
-func (v *view) Close() error                                          { return nil }
+func (v *view) List(context.Context, Query) ([]Record, error)                { return nil, nil }
+func (v *view) Due(context.Context, time.Time, int) ([]Record, error)        { return nil, nil }
+func (v *view) Delete(context.Context, string, string, uint64, *Lease) error { return nil }
+func (v *view) Close() error                                                 { return nil }
 func (v *view) Create(ctx context.Context, r Record) error {
 	return v.do(ctx, "Create", func() error { v.records[r.ID] = r; return nil })
 }

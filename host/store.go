@@ -53,7 +53,7 @@ const (
 // The errors of a [Store].
 var (
 	ErrNotFound = errors.New("host: no such record")                      // for a Get, Save, Delete or Lease of what is not there
-	ErrConflict = errors.New("host: the record has changed")              // for a Save that another was faster than
+	ErrConflict = errors.New("host: the record has changed")              // for a Save or Delete that another was faster than
 	ErrLeased   = errors.New("host: another process works on the record") // for a Lease that is taken
 	ErrBehind   = errors.New("host: the store has forgotten changes")     // for Changes since too long ago
 )
@@ -126,9 +126,13 @@ type Store interface {
 	// are.
 	Save(ctx context.Context, r Record, lease *Lease) error
 
-	// Delete removes a record for good, its lease and its Intent with it. Of two concurrent
-	// calls exactly one succeeds; the other reports ErrNotFound.
-	Delete(ctx context.Context, workspace, id string) error
+	// Delete removes a record whose Generation is the given one for good, its
+	// lease and its Intent with it; with 0, whatever its Generation is. Otherwise
+	// it reports ErrConflict, or ErrNotFound if there is none. If lease is not nil,
+	// it also reports ErrConflict unless the lease is the record's newest and has
+	// not ended. Of two concurrent calls exactly one succeeds; the other reports
+	// ErrNotFound.
+	Delete(ctx context.Context, workspace, id string, generation uint64, lease *Lease) error
 
 	// Lease gives owner the right to renew a record's grant for ttl. It
 	// reports ErrLeased while another's lease, or one of owner's own, lasts.

@@ -43,9 +43,9 @@ func (t timed) Save(ctx context.Context, r Record, l *Lease) (err error) {
 }
 
 // Delete implements [Store].
-func (t timed) Delete(ctx context.Context, workspace, id string) (err error) {
+func (t timed) Delete(ctx context.Context, workspace, id string, generation uint64, lease *Lease) (err error) {
 	defer func(began time.Time) { t.took(ctx, t.m.store, "delete", began, err) }(time.Now())
-	return t.Store.Delete(ctx, workspace, id)
+	return t.Store.Delete(ctx, workspace, id, generation, lease)
 }
 
 // Lease implements [Store].

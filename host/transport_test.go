@@ -260,7 +260,7 @@ func TestBehindHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.behind.Store(true)
-	if err := store.Delete(t.Context(), "acme", id); err != nil {
+	if err := store.Delete(t.Context(), "acme", id, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	for begun := time.Now(); !errors.Is(request(), host.ErrNotFound); time.Sleep(20 * time.Millisecond) {

@@ -193,9 +193,6 @@ func (h *Host) lookAfter(ctx context.Context) {
 		return
 	}
 	for _, rec := range due {
-		if rec.Kind == kindRemoved {
-			h.erase(ctx, rec) // or the next time
-		}
 		if rec.Kind != KindCredential || ctx.Err() != nil {
 			continue
 		}

@@ -179,15 +179,6 @@ func (w *Workspace) Delete(ctx context.Context, id string) (err error) {
 // since it had the given [Credential.Generation]; otherwise the error is
 // [ErrConflict].
 func (w *Workspace) DeleteUnchanged(ctx context.Context, id string, generation uint64) error {
-	if _, err := w.get(ctx, id, KindCredential); err != nil {
-		w.audit(ctx, "delete", id, "", err)
-		return err
-	}
-	k, err := w.hold(ctx, id) // or it could be saved between the look and the deletion
-	if err != nil {
-		return err
-	}
-	defer func() { k.release(ctx) }()
 	return w.delete(ctx, id, generation)
 }
 
@@ -205,7 +196,7 @@ func (w *Workspace) delete(ctx context.Context, id string, generation uint64) (e
 	if err := w.auditFirst(ctx, "delete", id, typ); err != nil {
 		return err
 	}
-	if err := w.h.store.Delete(ctx, w.name, id); err != nil {
+	if err := w.h.store.Delete(ctx, w.name, id, generation, nil); err != nil {
 		return err
 	}
 	w.forget(id)

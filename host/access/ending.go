@@ -156,7 +156,7 @@ func (a *Access) empty(ctx context.Context, name string) (gone Contents, err err
 		} else {
 			gone.Others++
 		}
-		return orGone(a.h.Store().Delete(ctx, name, r.ID))
+		return orGone(a.h.Store().Delete(ctx, name, r.ID, 0, nil))
 	})
 	return gone, err
 }

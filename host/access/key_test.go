@@ -228,7 +228,7 @@ func TestBlind(t *testing.T) {
 		t.Error(err)
 	}
 	store.away.Store(false)
-	if err := store.Store.Delete(t.Context(), "", k.ID); err != nil {
+	if err := store.Store.Delete(t.Context(), "", k.ID, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, err = p.Caller(t.Context(), token) // it looks, whether or not it was told

@@ -193,7 +193,7 @@ func TestOpen(t *testing.T) {
 		t.Error("another key opens the trail")
 	}
 	// A thief removes the key, so that a new one is made for a trail of his own.
-	if err := p.store.Delete(t.Context(), "", "trail-key"); err != nil {
+	if err := p.store.Delete(t.Context(), "", "trail-key", 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := audit.Open(t.Context(), audit.Config{Store: p.store, Sealer: p.sealer}); err == nil || !strings.Contains(err.Error(), "restore") {

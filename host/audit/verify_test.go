@@ -239,7 +239,7 @@ func TestNobodyElseTrims(t *testing.T) {
 	if _, err := trail.Verify(t.Context(), audit.Check{}); !errors.As(err, &broken) || broken.Seq != 3 {
 		t.Errorf("without entry 3, Verify says %v", err)
 	}
-	if err := p.store.Delete(t.Context(), "", was.ID); err != nil {
+	if err := p.store.Delete(t.Context(), "", was.ID, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := trail.Verify(t.Context(), audit.Check{}); !errors.As(err, &broken) || broken.Seq != 1 {

@@ -308,7 +308,7 @@ func TestEachByte(t *testing.T) {
 func TestExchanged(t *testing.T) {
 	p := newPlace(t, memstore.New(), 2)
 	one, me, _ := p.write(t)
-	if err := p.store.Delete(t.Context(), "acme", "n-0001"); err != nil {
+	if err := p.store.Delete(t.Context(), "acme", "n-0001", 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	var two bytes.Buffer

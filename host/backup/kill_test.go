@@ -243,7 +243,7 @@ func TestRestorationKilled(t *testing.T) {
 			}
 		}
 		for n := after; n < before; n++ {
-			if err := p.store.Delete(t.Context(), "acme", fmt.Sprintf("n-%04d", n)); err != nil {
+			if err := p.store.Delete(t.Context(), "acme", fmt.Sprintf("n-%04d", n), 0, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

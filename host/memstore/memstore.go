@@ -183,15 +183,19 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 }
 
 // Delete removes a record, as [host.Store] says.
-func (s *Store) Delete(ctx context.Context, workspace, id string) error {
+func (s *Store) Delete(ctx context.Context, workspace, id string, generation uint64, lease *host.Lease) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := key{workspace, id}
-	if s.records[k] == nil {
+	e := s.records[k]
+	switch {
+	case e == nil:
 		return host.ErrNotFound
+	case generation != 0 && e.Generation != generation, lease != nil && !e.holds(*lease, s.now()):
+		return host.ErrConflict
 	}
 	delete(s.records, k)
 	ids := s.ids[workspace]

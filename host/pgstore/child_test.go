@@ -132,7 +132,7 @@ func writeUntilKilled(url string) error {
 			continue
 		}
 		fmt.Println("deleting", id)
-		if err := s.Delete(ctx, "acme", id); err != nil {
+		if err := s.Delete(ctx, "acme", id, 0, nil); err != nil {
 			return err
 		}
 		fmt.Println("deleted", id)

@@ -84,7 +84,7 @@ func TestNewerTablesAreRefused(t *testing.T) {
 	for name, err := range map[string]error{
 		"Create": s.Create(t.Context(), record("b", 1)), "Save": s.Save(t.Context(), record("a", 2), &l),
 		"Note": s.Note(t.Context(), l, nil), "Extend": s.Extend(t.Context(), l, time.Hour), "Unlease": s.Unlease(t.Context(), l),
-		"Delete": s.Delete(t.Context(), "acme", "a"),
+		"Delete": s.Delete(t.Context(), "acme", "a", 0, nil),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "newer version") {
 			t.Errorf("%s: the error is %v", name, err)

@@ -74,7 +74,7 @@ func (f *follower) seesDeletion(t *testing.T, by *Store) time.Duration {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	if err := by.Delete(t.Context(), "acme", "a"); err != nil {
+	if err := by.Delete(t.Context(), "acme", "a", 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -82,18 +82,16 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 	if err != nil {
 		return err
 	}
-	var l host.Lease
-	if lease != nil && lease.Workspace == r.Workspace && lease.ID == r.ID {
-		l = *lease
-	} // else it is of another record, and the zero lease is none of this one
+	l := sqlrow.LeaseOf(r.Workspace, r.ID, lease)
 	_, err = s.write(ctx, host.ErrConflict, s.sql.save, append(row, lease != nil, l.Owner, int64(l.Epoch))...)
 	return err
 }
 
 // Delete removes a record, as [host.Store] says, and as far as the comment of
 // this package says.
-func (s *Store) Delete(ctx context.Context, workspace, id string) error {
-	_, err := s.write(ctx, host.ErrNotFound, s.sql.remove, workspace, id, remember.Microseconds())
+func (s *Store) Delete(ctx context.Context, workspace, id string, generation uint64, lease *host.Lease) error {
+	l := sqlrow.LeaseOf(workspace, id, lease)
+	_, err := s.write(ctx, host.ErrConflict, s.sql.remove, workspace, id, int64(generation), lease != nil, l.Owner, int64(l.Epoch), remember.Microseconds())
 	return err
 }
 

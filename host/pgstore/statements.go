@@ -52,7 +52,7 @@ var inCredhost = statements{
 
 	create:  `SELECT credhost.create_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 	save:    `SELECT credhost.save_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-	remove:  `SELECT credhost.delete_record($1, $2, $3, $4)`,
+	remove:  `SELECT credhost.delete_record($1, $2, $3, $4, $5, $6, $7, $8)`,
 	lease:   `SELECT credhost.take_lease($1, $2, $3, $4, $5)`,
 	extend:  `SELECT credhost.extend_lease($1, $2, $3, $4, $5, $6)`,
 	note:    `SELECT credhost.note_intent($1, $2, $3, $4, $5, $6)`,

@@ -189,7 +189,7 @@ func (c churn) lease(t *testing.T, i int) *host.Lease {
 
 func (c churn) delete(t *testing.T, i int) {
 	t.Helper()
-	if err := c.Delete(t.Context(), c.records[i].Workspace, c.records[i].ID); err != nil {
+	if err := c.Delete(t.Context(), c.records[i].Workspace, c.records[i].ID, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	delete(c.records, i)

@@ -65,7 +65,7 @@ func (w writer) live(ctx context.Context, id string) error {
 	switch rand.IntN(3) {
 	case 0:
 		say("begin", id)
-		if err := w.Delete(ctx, r.Workspace, id); err != nil {
+		if err := w.Delete(ctx, r.Workspace, id, 0, nil); err != nil {
 			return err
 		}
 		say("deleted", id)

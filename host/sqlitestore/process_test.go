@@ -43,7 +43,7 @@ func echoRecords(path string) error {
 
 func pong(ctx context.Context, s *Store, c host.Change, number string) error {
 	if c.Generation == 0 {
-		return s.Delete(ctx, c.Workspace, "pong-"+number)
+		return s.Delete(ctx, c.Workspace, "pong-"+number, 0, nil)
 	}
 	r, err := s.Get(ctx, c.Workspace, c.ID)
 	if err != nil {
@@ -90,7 +90,7 @@ func TestProcessesSeeEachOther(t *testing.T) {
 		if got := get(t, s, pong); string(got.Sealed) != string(ping.Sealed) {
 			t.Fatalf("the other process saw %q", got.Sealed)
 		}
-		if err := s.Delete(t.Context(), "acme", ping.ID); err != nil {
+		if err := s.Delete(t.Context(), "acme", ping.ID, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(pong, 0)
@@ -159,7 +159,7 @@ func TestDeleteErasesAfterAReader(t *testing.T) {
 	c := start(t, "read", s.Path())
 	c.line(t)
 	for i := range 3 {
-		if err := s.Delete(t.Context(), "acme", newCanary(i, 0).ID); err != nil {
+		if err := s.Delete(t.Context(), "acme", newCanary(i, 0).ID, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -183,7 +183,7 @@ func TestOpenErases(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.erased.Store(s.deletions.Load() + 1) // as if the deletion was erased already
-	if err := s.Delete(t.Context(), "acme", newCanary(1, 0).ID); err != nil {
+	if err := s.Delete(t.Context(), "acme", newCanary(1, 0).ID, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(left(t, s, nil)) == 0 {

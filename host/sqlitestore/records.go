@@ -59,7 +59,11 @@ const (
 		RETURNING record`
 	saveSealed = `UPDATE sealed SET data = $2 WHERE record = $1`
 
-	deleteRecord = `DELETE FROM records WHERE workspace = $1 AND id = $2 RETURNING record`
+	// $3 is 0, or the generation; $4 says whether there is a lease to look at.
+	deleteRecord = `DELETE FROM records
+		WHERE workspace = $1 AND id = $2 AND ($3 = 0 OR generation = $3)
+			AND (NOT $4 OR lease_owner = $5 AND lease_epoch = $6 AND lease_until > ` + now + `)
+		RETURNING record`
 	deleteSealed = `DELETE FROM sealed WHERE record = $1`
 )
 
@@ -143,10 +147,7 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 	if err != nil {
 		return err
 	}
-	var l host.Lease
-	if lease != nil && lease.Workspace == r.Workspace && lease.ID == r.ID {
-		l = *lease
-	} // else it is of another record, and the zero lease is none of this one
+	l := sqlrow.LeaseOf(r.Workspace, r.ID, lease)
 	return s.write(ctx, func(ctx context.Context, t transaction) error {
 		seq, err := t.next(ctx)
 		if err != nil {
@@ -171,11 +172,15 @@ func (s *Store) Save(ctx context.Context, r host.Record, lease *host.Lease) erro
 
 // Delete removes a record and what is left of its ciphertext in the file, as
 // [host.Store] and the comment of this package say.
-func (s *Store) Delete(ctx context.Context, workspace, id string) error {
+func (s *Store) Delete(ctx context.Context, workspace, id string, generation uint64, lease *host.Lease) error {
+	l := sqlrow.LeaseOf(workspace, id, lease)
 	err := s.write(ctx, func(ctx context.Context, t transaction) error {
-		record, err := t.number(ctx, deleteRecord, workspace, id)
+		record, err := t.number(ctx, deleteRecord, workspace, id, int64(generation), lease != nil, l.Owner, int64(l.Epoch))
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.orNotFound(ctx, workspace, id, host.ErrConflict)
+		}
 		if err != nil {
-			return notFound(err)
+			return err
 		}
 		for _, query := range []string{deleteSealed, deleteIntent} {
 			if _, err := t.changed(ctx, query, record); err != nil {

@@ -60,7 +60,18 @@ func (a *agreement) call() (name string, do func(side int) string) {
 			return answer(nil, store(i).Save(ctx, r, &l[i]))
 		}
 	case 8:
-		return "Delete " + r.ID, func(i int) string { return answer(nil, store(i).Delete(ctx, workspace, r.ID)) }
+		l, ok := a.lease()
+		ok = ok && a.IntN(2) == 0
+		if ok && a.IntN(4) > 0 {
+			r.ID = l[0].ID
+		}
+		generation := r.Generation * uint64(a.IntN(2))
+		return fmt.Sprintf("Delete %s of generation %d with %v %v", r.ID, generation, ok, l), func(i int) string {
+			if !ok {
+				return answer(nil, store(i).Delete(ctx, workspace, r.ID, generation, nil))
+			}
+			return answer(nil, store(i).Delete(ctx, workspace, r.ID, generation, &l[i]))
+		}
 	case 9:
 		return "Get " + r.ID, func(i int) string {
 			got, err := store(i).Get(ctx, workspace, r.ID)

@@ -138,7 +138,7 @@ func benchmarkDelete(b *testing.B, s host.Store) {
 		if err := s.Create(b.Context(), r); err != nil {
 			b.Fatal(err)
 		}
-		if err := s.Delete(b.Context(), r.Workspace, r.ID); err != nil {
+		if err := s.Delete(b.Context(), r.Workspace, r.ID, 0, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -214,7 +214,7 @@ func benchmarkChange(b *testing.B, s host.Store) {
 			b.Fatal(changes, err)
 		}
 	}
-	if err := s.Delete(b.Context(), r.Workspace, r.ID); err != nil {
+	if err := s.Delete(b.Context(), r.Workspace, r.ID, 0, nil); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -100,11 +100,11 @@ func areSeen(x *trial) {
 	f.poll()
 	f.has(map[string]uint64{"a": 2, "b": 1})
 	x.ok(x.store.Save(x.Context(), next(next(a)), nil))
-	x.ok(x.store.Delete(x.Context(), workspace, "b"))
+	x.ok(x.store.Delete(x.Context(), workspace, "b", 0, nil))
 	f.poll()
 	f.has(map[string]uint64{"a": 3})
 	x.create("b")
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	f.poll()
 	f.has(map[string]uint64{"b": 1})
 	if n := f.poll(); n != 0 {
@@ -118,7 +118,7 @@ func areWhatHappened(x *trial) {
 	x.want(x.store.Create(x.Context(), record("a")), host.ErrConflict)
 	x.want(x.store.Save(x.Context(), r, nil), host.ErrConflict)
 	x.want(x.store.Save(x.Context(), next(record("b")), nil), host.ErrNotFound)
-	x.want(x.store.Delete(x.Context(), workspace, "b"), host.ErrNotFound)
+	x.want(x.store.Delete(x.Context(), workspace, "b", 0, nil), host.ErrNotFound)
 	x.want(x.store.Save(x.Context(), next(r), &host.Lease{Workspace: workspace, ID: "a", Epoch: 1}), host.ErrConflict)
 	if n := f.poll(); n != 0 {
 		x.Errorf("nothing has changed, and %d changes were seen", n)
@@ -139,7 +139,7 @@ func thousandAtOnce(x *trial) {
 		x.create(id)
 		want[id] = 1
 	}
-	x.ok(x.store.Delete(x.Context(), workspace, "7"))
+	x.ok(x.store.Delete(x.Context(), workspace, "7", 0, nil))
 	delete(want, "7")
 	f.poll()
 	f.has(want)
@@ -151,12 +151,12 @@ func rememberedAnHour(x *trial) {
 	}
 	x.create("a", "b", "c")
 	f := x.follow(x.store)
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	x.pass(59 * time.Minute)
 	f.records = map[string]uint64{"a": 1, "b": 1, "c": 1}
 	for i := range 20 { // may make the store forget
 		x.create(fmt.Sprint(i))
-		x.ok(x.store.Delete(x.Context(), workspace, fmt.Sprint(i)))
+		x.ok(x.store.Delete(x.Context(), workspace, fmt.Sprint(i), 0, nil))
 	}
 	f.poll()
 	f.has(map[string]uint64{"b": 1, "c": 1})
@@ -178,11 +178,11 @@ func sayWhoIsBehind(x *trial) {
 	}
 	// A store may remember for longer than it must, but never leave a deletion
 	// out and say nothing.
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	x.pass(365 * 24 * time.Hour)
 	for i := range 20 {
 		x.create(fmt.Sprint(i))
-		x.ok(x.store.Delete(x.Context(), workspace, fmt.Sprint(i)))
+		x.ok(x.store.Delete(x.Context(), workspace, fmt.Sprint(i), 0, nil))
 	}
 	changes, position, err := x.store.Changes(x.Context(), newest)
 	if err == nil {

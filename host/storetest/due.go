@@ -147,6 +147,6 @@ func dueSavedLast(x *trial) {
 	if got := x.due(x.again(), day.Add(3), 9); got != "acme/b acme/a" {
 		x.Errorf("to the other handle, due are %q", got)
 	}
-	x.ok(x.store.Delete(x.Context(), workspace, "b"))
+	x.ok(x.store.Delete(x.Context(), workspace, "b", 0, nil))
 	x.isDue(day.Add(3), "acme/a")
 }

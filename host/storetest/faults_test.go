@@ -135,12 +135,22 @@ var forgetFaults = []planted{
 			return r
 		}
 	}},
+	{"Delete of any generation", "Records are deleted for a generation", "want host: the record has changed", func(f *flawed) {
+		f.remove = func(ctx context.Context, id string, _ uint64, l *host.Lease) error {
+			return f.Store.Delete(ctx, workspace, id, 0, l)
+		}
+	}},
+	{"Delete without the lease", "Leases are needed to Delete", "want host: the record has changed", func(f *flawed) {
+		f.remove = func(ctx context.Context, id string, generation uint64, _ *host.Lease) error {
+			return f.Store.Delete(ctx, workspace, id, generation, nil)
+		}
+	}},
 	{"Delete keeps", "Intents are forgotten with Delete", `want ""`, func(f *flawed) {
 		kept := make(map[string][]byte)
-		f.remove = func(ctx context.Context, id string) error {
+		f.remove = func(ctx context.Context, id string, generation uint64, l *host.Lease) error {
 			old, _ := f.Store.Get(ctx, workspace, id)
 			kept[id] = old.Intent
-			return f.Store.Delete(ctx, workspace, id)
+			return f.Store.Delete(ctx, workspace, id, generation, l)
 		}
 		f.get = func(r host.Record) host.Record { r.Intent = kept[r.ID]; return r }
 	}},
@@ -314,7 +324,10 @@ var dueFaults = []planted{
 	}},
 	{"though it is deleted", "Due is what was saved last", "due until", func(f *flawed) {
 		deleted := false
-		f.remove = func(ctx context.Context, id string) error { deleted = true; return f.Store.Delete(ctx, workspace, id) }
+		f.remove = func(ctx context.Context, id string, generation uint64, l *host.Lease) error {
+			deleted = true
+			return f.Store.Delete(ctx, workspace, id, generation, l)
+		}
 		f.due = func(ctx context.Context, until time.Time, limit int) ([]host.Record, error) {
 			due, err := f.Store.Due(ctx, until, limit)
 			if deleted {

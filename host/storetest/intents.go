@@ -200,7 +200,7 @@ func intentsForgottenWithDelete(x *trial) {
 	x.create("a")
 	old := x.lease(x.store, "a", "me", time.Hour)
 	x.note(old, "of the first")
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	x.want(x.store.Note(x.Context(), old, []byte("late")), host.ErrNotFound)
 	x.create("a")
 	x.noted(x.store, "a", "")

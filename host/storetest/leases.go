@@ -20,6 +20,7 @@ var leaseTests = map[string]func(*trial){
 	"outlast what others save":        outlastOthers,
 	"outlast a Save that fails":       outlastFailure,
 	"end with Delete":                 endWithDelete,
+	"are needed to Delete":            neededToDelete,
 	"do not change the record":        changeNothing,
 	"last for longer with Extend":     lastLonger,
 	"are needed to Extend":            neededToExtend,
@@ -85,7 +86,7 @@ func haveRisingEpochs(x *trial) {
 	l := newer(time.Hour)
 	x.ok(x.store.Save(x.Context(), next(r), &l))
 	newer(time.Hour)
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	x.create("a")
 	newer(time.Hour)
 }
@@ -118,7 +119,7 @@ func leftAlone(x *trial) {
 		x.ok(x.store.Unlease(x.Context(), wrong))
 		x.isLeased("a")
 	}
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	x.ok(x.store.Unlease(x.Context(), newest))
 }
 
@@ -193,12 +194,37 @@ func outlastFailure(x *trial) {
 func endWithDelete(x *trial) {
 	x.create("a")
 	old := x.lease(x.store, "a", "me", time.Hour)
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	r := x.create("a")
 	x.want(x.store.Save(x.Context(), next(r), &old), host.ErrConflict)
 	newest := x.lease(x.store, "a", "me", time.Hour)
 	x.want(x.store.Save(x.Context(), next(r), &old), host.ErrConflict)
 	x.ok(x.store.Save(x.Context(), next(r), &newest))
+}
+
+// A host that has lost its lease cannot delete, if it says that it has one.
+func neededToDelete(x *trial) {
+	x.create("b")
+	r := x.create("a")
+	lapsed := x.lease(x.store, "a", "me", short)
+	x.pass(2 * short)
+	newest := x.lease(x.store, "a", "me", time.Hour)
+	other := x.lease(x.store, "b", "me", time.Hour)
+	stranger := newest
+	stranger.Owner = "you"
+	for _, wrong := range []host.Lease{lapsed, other, stranger, {}} {
+		x.want(x.store.Delete(x.Context(), workspace, "a", 0, &wrong), host.ErrConflict)
+		x.want(x.store.Delete(x.Context(), workspace, "a", 1, &wrong), host.ErrConflict)
+		x.holds(x.store, r)
+	}
+	x.isLeased("a")
+	x.want(x.store.Delete(x.Context(), workspace, "a", 2, &newest), host.ErrConflict)
+	x.isLeased("a")
+	x.want(x.store.Delete(x.Context(), workspace, "none", 1, &newest), host.ErrNotFound)
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 1, &newest))
+	_, err := x.store.Get(x.Context(), workspace, "a")
+	x.want(err, host.ErrNotFound)
+	x.ok(x.store.Unlease(x.Context(), newest))
 }
 
 func changeNothing(x *trial) {
@@ -261,6 +287,6 @@ func neededToExtend(x *trial) {
 	x.ok(x.store.Unlease(x.Context(), newest))
 	x.want(x.store.Extend(x.Context(), newest, time.Hour), host.ErrConflict)
 	x.lease(x.store, "a", "you", time.Hour)
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	x.want(x.store.Extend(x.Context(), newest, time.Hour), host.ErrNotFound)
 }

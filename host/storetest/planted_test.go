@@ -25,7 +25,7 @@ type flawed struct {
 	due     func(ctx context.Context, until time.Time, limit int) ([]host.Record, error)
 	create  func(r host.Record) host.Record // what is stored instead
 	save    func(ctx context.Context, r host.Record, l *host.Lease) error
-	remove  func(ctx context.Context, id string) error
+	remove  func(ctx context.Context, id string, generation uint64, l *host.Lease) error
 	lease   func(l host.Lease)
 	extend  func(ctx context.Context, l host.Lease, ttl time.Duration) error
 	note    func(ctx context.Context, l host.Lease, intent []byte) error
@@ -85,11 +85,11 @@ func (f *flawed) Save(ctx context.Context, r host.Record, l *host.Lease) error {
 	return f.Store.Save(ctx, r, l)
 }
 
-func (f *flawed) Delete(ctx context.Context, workspace, id string) error {
+func (f *flawed) Delete(ctx context.Context, workspace, id string, generation uint64, l *host.Lease) error {
 	if f.remove != nil {
-		return f.remove(ctx, id)
+		return f.remove(ctx, id, generation, l)
 	}
-	return f.Store.Delete(ctx, workspace, id)
+	return f.Store.Delete(ctx, workspace, id, generation, l)
 }
 
 func (f *flawed) Lease(ctx context.Context, workspace, id, owner string, ttl time.Duration) (host.Lease, error) {

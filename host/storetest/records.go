@@ -20,6 +20,7 @@ var recordTests = map[string]func(*trial){
 	"are created once":              createdOnce,
 	"are saved in order":            savedInOrder,
 	"are deleted once":              deletedOnce,
+	"are deleted for a generation":  deletedForGeneration,
 	"share no memory":               shareNoMemory,
 	"are listed in order":           listedInOrder,
 	"are listed by what is asked":   listedByQuery,
@@ -67,7 +68,7 @@ func notFoundElsewhere(x *trial) {
 	x.holds(x.store, twin)
 	x.ok(x.store.Save(x.Context(), next(twin), nil))
 	x.holds(x.store, r)
-	x.ok(x.store.Delete(x.Context(), "other", "a"))
+	x.ok(x.store.Delete(x.Context(), "other", "a", 0, nil))
 	x.holds(x.store, r)
 }
 
@@ -112,12 +113,26 @@ func savedInOrder(x *trial) {
 	x.want(x.store.Save(x.Context(), next(record("b")), nil), host.ErrNotFound)
 }
 
-func deletedOnce(x *trial) {
-	r := x.create("a", "b")
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+func deletedForGeneration(x *trial) {
+	r := x.create("a")
+	x.ok(x.store.Save(x.Context(), next(r), nil))
+	r = next(r)
+	for _, generation := range []uint64{1, 3, 1 << 63, 1<<64 - 1} {
+		x.want(x.store.Delete(x.Context(), workspace, "a", generation, nil), host.ErrConflict)
+		x.holds(x.store, r)
+	}
+	x.want(x.store.Delete(x.Context(), workspace, "none", 2, nil), host.ErrNotFound)
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 2, nil))
 	_, err := x.store.Get(x.Context(), workspace, "a")
 	x.want(err, host.ErrNotFound)
-	x.want(x.store.Delete(x.Context(), workspace, "a"), host.ErrNotFound)
+}
+
+func deletedOnce(x *trial) {
+	r := x.create("a", "b")
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
+	_, err := x.store.Get(x.Context(), workspace, "a")
+	x.want(err, host.ErrNotFound)
+	x.want(x.store.Delete(x.Context(), workspace, "a", 0, nil), host.ErrNotFound)
 	x.want(x.store.Save(x.Context(), next(record("a")), nil), host.ErrNotFound)
 	_, err = x.store.Lease(x.Context(), workspace, "a", "me", time.Hour)
 	x.want(err, host.ErrNotFound)
@@ -246,7 +261,7 @@ func stayWithoutTime(x *trial) {
 		"List":    func() error { _, err := x.store.List(ctx, host.Query{Workspace: workspace, Kind: r.Kind}); return err },
 		"Create":  func() error { return x.store.Create(ctx, record("b")) },
 		"Save":    func() error { return x.store.Save(ctx, next(r), &l) },
-		"Delete":  func() error { return x.store.Delete(ctx, workspace, "a") },
+		"Delete":  func() error { return x.store.Delete(ctx, workspace, "a", 0, nil) },
 		"Lease":   func() error { _, err := x.store.Lease(ctx, workspace, "a", "you", time.Hour); return err },
 		"Unlease": func() error { return x.store.Unlease(ctx, l) },
 		"Extend":  func() error { return x.store.Extend(ctx, l, time.Nanosecond) },

@@ -58,7 +58,7 @@ func (x *trial) failed(err error) bool {
 func outlivesHandle(x *trial) {
 	r := x.create("a", "b")
 	x.ok(x.store.Save(x.Context(), next(r), nil))
-	x.ok(x.store.Delete(x.Context(), workspace, "a"))
+	x.ok(x.store.Delete(x.Context(), workspace, "a", 0, nil))
 	f := x.follow(x.store)
 	l := x.lease(x.store, "b", "me", time.Hour)
 	x.ok(x.store.Close())
@@ -94,7 +94,7 @@ func showsEach(x *trial) {
 		x.ok(other.Unlease(x.Context(), l))
 		one, other = other, one
 	}
-	x.ok(other.Delete(x.Context(), workspace, "a"))
+	x.ok(other.Delete(x.Context(), workspace, "a", 0, nil))
 	_, err := one.Get(x.Context(), workspace, "a")
 	x.want(err, host.ErrNotFound)
 	if ids := x.list(one, host.Query{Workspace: workspace, Kind: r.Kind}); len(ids) > 0 {
@@ -140,7 +140,7 @@ func oneWinner(x *trial) {
 		contest("Save with a lease", host.ErrConflict, func(_ int, s host.Store) error {
 			return s.Save(x.Context(), next(next(r)), &lease)
 		})
-		contest("Delete", host.ErrNotFound, func(_ int, s host.Store) error { return s.Delete(x.Context(), workspace, r.ID) })
+		contest("Delete", host.ErrNotFound, func(_ int, s host.Store) error { return s.Delete(x.Context(), workspace, r.ID, 0, nil) })
 	}
 }
 
@@ -266,7 +266,7 @@ func missesNothing(x *trial) {
 				case n%3 == 1 && err == nil:
 					err = s.Save(x.Context(), next(r), nil)
 				case errors.Is(err, host.ErrConflict):
-					err = s.Delete(x.Context(), workspace, r.ID)
+					err = s.Delete(x.Context(), workspace, r.ID, 0, nil)
 				}
 				x.failed(err)
 			}
@@ -315,8 +315,8 @@ func holdsNothing(x *trial) {
 		func() error { return x.store.Save(x.Context(), r, &l) },
 		func() error { return x.store.Save(x.Context(), r, nil) },
 		func() error { return x.store.Unlease(x.Context(), l) },
-		func() error { return x.store.Delete(x.Context(), workspace, "none") },
-		func() error { return x.store.Delete(ended(x.Context()), workspace, "a") },
+		func() error { return x.store.Delete(x.Context(), workspace, "none", 0, nil) },
+		func() error { return x.store.Delete(ended(x.Context()), workspace, "a", 0, nil) },
 	}
 	for i, call := range calls {
 		_ = call()
@@ -342,7 +342,7 @@ func listsWhileChanging(x *trial) {
 			for n := range 40 {
 				r := record(fmt.Sprintf("%02d-%d", n%20, i))
 				x.failed(s.Create(x.Context(), r))
-				x.failed(s.Delete(x.Context(), workspace, r.ID))
+				x.failed(s.Delete(x.Context(), workspace, r.ID, 0, nil))
 			}
 			return
 		}

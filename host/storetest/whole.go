@@ -147,7 +147,7 @@ func resealGivesWay(x *trial) {
 	x.ok(s.Save(x.Context(), next(r), nil))
 	x.want(s.Reseal(x.Context(), r, now), host.ErrConflict)
 	x.holds(s, next(r))
-	x.ok(s.Delete(x.Context(), workspace, "a"))
+	x.ok(s.Delete(x.Context(), workspace, "a", 0, nil))
 	x.want(s.Reseal(x.Context(), next(r), now), host.ErrNotFound)
 }
 
@@ -162,7 +162,7 @@ func snapshotOfOneMoment(x *trial) {
 		}
 		x.ok(other.Create(x.Context(), record("a2")))
 		x.ok(other.Save(x.Context(), next(record("a")), nil))
-		x.ok(other.Delete(x.Context(), workspace, "b"))
+		x.ok(other.Delete(x.Context(), workspace, "b", 0, nil))
 		x.append(x.trail(other), 3, 1)
 	}
 	x.ok(s.Snapshot(x.Context(),
@@ -323,6 +323,6 @@ func restoreGoesOn(x *trial) {
 	}
 	x.ok(s.Save(x.Context(), next(r), &after))
 	x.append(s, 8, 1)
-	x.ok(s.Delete(x.Context(), workspace, "a"))
+	x.ok(s.Delete(x.Context(), workspace, "a", 0, nil))
 	x.want(s.Save(x.Context(), next(next(r)), nil), host.ErrNotFound)
 }

@@ -167,7 +167,7 @@ var wholeFaults = []planted{
 		f.restore = func(ctx context.Context, _ bool, fill func(context.Context, host.Filling) error) error {
 			all, err := f.Store.All(ctx, "", "", 1000)
 			for _, r := range all {
-				err = errors.Join(err, f.Store.Delete(ctx, r.Workspace, r.ID))
+				err = errors.Join(err, f.Store.Delete(ctx, r.Workspace, r.ID, 0, nil))
 			}
 			return errors.Join(err, fill(ctx, creating{f}))
 		}

@@ -5,11 +5,11 @@ package web
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/form"
+	"github.com/credhost/credhost/sdk"
 )
 
 type applicationsView struct {
@@ -165,7 +165,7 @@ func (v *visit) application() error {
 	if err != nil {
 		return err
 	}
-	view.Hidden = []answer{{"_generation", strconv.FormatUint(app.Generation, 10)}}
+	view.Hidden = []answer{generationOf(app.Generation)}
 	view.Delete = v.appPath("applications", app.ID, "delete")
 	return v.formPage(http.StatusOK, v.words.t("Edit %", view.title()), f, form.State{}, view)
 }
@@ -194,8 +194,7 @@ func (v *visit) saveApplication() error {
 	if again {
 		return v.formPage(http.StatusOK, title, f, s, view)
 	}
-	seen, _ := strconv.ParseUint(v.posted("_generation"), 10, 64)
-	err = v.apps().Update(v.ctx(), app.ID, host.Patch{Whole: true, Values: answers, Name: &view.Name, Generation: max(seen, 1)})
+	err = v.apps().Update(v.ctx(), app.ID, host.Patch{Whole: true, Values: answers, Name: &view.Name, Generation: v.generation()})
 	if errors.Is(err, host.ErrConflict) {
 		return v.applicationConflict(app, f, s, view, title)
 	}
@@ -223,7 +222,7 @@ func (v *visit) applicationConflict(app host.ApplicationView, f *form.Form, s fo
 		}
 		view.Theirs = append(view.Theirs, difference{titleOf(field), theirs, yours})
 	}
-	view.Hidden = []answer{{"_generation", strconv.FormatUint(app.Generation, 10)}}
+	view.Hidden = []answer{generationOf(app.Generation)}
 	return v.formPage(http.StatusConflict, title, f, s, view)
 }
 
@@ -233,43 +232,28 @@ func (v *visit) askDeleteApplication() error {
 	if err != nil {
 		return err
 	}
-	users, err := v.users(app.ID)
+	return v.askToDelete(http.StatusOK, app, "")
+}
+
+// askToDelete says what it means to delete an application, and what came of it if
+// it was tried.
+func (v *visit) askToDelete(status int, app host.ApplicationView, fault string) error {
+	t := v.words.t
+	n, err := v.apps().Users(v.ctx(), app.ID)
+	users := t("Credentials that use it now: %", n)
+	if none := (*sdk.Error)(nil); errors.As(err, &none) && none.Code == sdk.Unavailable { // the store cannot be gone through
+		users, err = t("Credentials of every workspace may use it."), nil
+	}
 	if err != nil {
 		return err
 	}
-	t := v.words.t
 	name := app.Name
 	if name == "" {
 		name = v.kindOf(app.Type).Title
 	}
-	return v.ask(http.StatusOK, question{Heading: t("Delete the application %?", name), Action: v.appPath("applications", app.ID, "delete"), Back: v.appPath("applications", app.ID),
-		Button: t("Delete for good"), Lead: t("Its answers are destroyed. Nobody can bring them back."),
-		Facts: append(users, t("Credentials that use it cannot be opened, used or renewed any more."))})
-}
-
-// users says how many credentials of the workspace use an application; nothing
-// for one of the host, which those of every workspace may use.
-func (v *visit) users(id string) ([]string, error) {
-	if v.ws == nil {
-		return []string{v.words.t("Credentials of every workspace may use it.")}, nil
-	}
-	n, after := 0, ""
-	for seen := 0; seen < searched; {
-		page, err := v.ws.List(v.ctx(), host.Page{After: after, Limit: 500})
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range page {
-			after = c.ID
-			if c.Application == id {
-				n++
-			}
-		}
-		if seen += len(page); len(page) < 500 {
-			return []string{v.words.t("Credentials that use it now: %", n)}, nil
-		}
-	}
-	return []string{v.words.t("Credentials that use it now: % or more", n)}, nil
+	return v.ask(status, question{Heading: t("Delete the application %?", name), Action: v.appPath("applications", app.ID, "delete"), Back: v.appPath("applications", app.ID),
+		Button: t("Delete for good"), Lead: t("Its answers are destroyed. Nobody can bring them back."), Fault: fault, Hidden: []answer{generationOf(app.Generation)},
+		Facts: []string{users, t("Credentials that use it cannot be opened, used or renewed any more.")}})
 }
 
 func (v *visit) deleteApplication() error {
@@ -277,7 +261,11 @@ func (v *visit) deleteApplication() error {
 	if err != nil {
 		return err
 	}
-	if err := v.apps().Delete(v.ctx(), app.ID); err != nil {
+	err = v.apps().DeleteUnchanged(v.ctx(), app.ID, v.generation())
+	if errors.Is(err, host.ErrConflict) {
+		return v.askToDelete(http.StatusConflict, app, v.words.t("Somebody has changed it since you looked at it. Look at it again before you delete it."))
+	}
+	if err != nil {
 		return err
 	}
 	return v.to(v.appPath("applications"), "deleted")

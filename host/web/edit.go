@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/form"
@@ -44,7 +43,7 @@ func (v *visit) editTitle(c host.Credential, k kind) string {
 // seen says which state of a credential a form shows: its generation, and what
 // is in it, since renewals and tests save it too and are no business of a form.
 func (v *visit) seen(c host.Credential) []answer {
-	return []answer{{"_generation", strconv.FormatUint(c.Generation, 10)}, {"_digest", digestOf(c)}, {"_answers", publicAnswers(c)}, {"_tls_was", v.tlsText(c.TLS)}}
+	return []answer{generationOf(c.Generation), {"_digest", digestOf(c)}, {"_answers", publicAnswers(c)}, {"_tls_was", v.tlsText(c.TLS)}}
 }
 
 // digestOf stands for what people can change of a credential and see.

@@ -29,6 +29,16 @@ func (v *visit) ask(status int, q question) error {
 	return nil
 }
 
+// generationOf goes with a question or a form, so that what is done is done to what
+// the person has seen.
+func generationOf(n uint64) answer { return answer{"_generation", strconv.FormatUint(n, 10)} }
+
+// generation returns the one that came back; of a form that lacks it, the first.
+func (v *visit) generation() uint64 {
+	n, _ := strconv.ParseUint(v.posted("_generation"), 10, 64)
+	return max(n, 1)
+}
+
 // nameOf returns what people call a credential.
 func (v *visit) nameOf(c host.Credential) string {
 	if c.Name != "" {
@@ -113,7 +123,7 @@ func (v *visit) deleteQuestion(c host.Credential) question {
 	q := question{Heading: t("Delete %?", v.nameOf(c)), Action: v.path("credentials", c.ID, "delete"), Back: v.path("credentials", c.ID), Button: t("Delete for good"),
 		Lead:   t("Its answers and everything that was obtained with them are destroyed, with the key they are sealed with. Nobody can bring them back."),
 		Facts:  []string{t("Workflows that use it fail from now on. If you make it anew, it has another ID.")},
-		Hidden: []answer{{"_generation", strconv.FormatUint(c.Generation, 10)}, {"_digest", digestOf(c)}}}
+		Hidden: []answer{{"_digest", digestOf(c)}}}
 	typ, err := v.h.cfg.Host.Type(c.Type)
 	switch {
 	case len(c.Unrevoked) > 0 || c.Granted && err == nil && typ.Can.Revoke:

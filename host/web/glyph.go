@@ -3,6 +3,8 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"html/template"
 	"net/http"
 	"unicode"
@@ -66,6 +68,20 @@ func monogram(s sdk.Schema) string {
 		`"/><text x="20" y="27.5" font-family="system-ui, sans-serif" font-size="21" font-weight="650" fill="#fff" text-anchor="middle">` + template.HTMLEscapeString(letter) + `</text></svg>`
 }
 
+// sign returns the sign of a type: its own, or its monogram.
+func sign(s sdk.Schema) string {
+	if s.Icon != "" {
+		return s.Icon
+	}
+	return monogram(s)
+}
+
+// version tells a sign from the one that it had before.
+func version(svg string) string {
+	sum := sha256.Sum256([]byte(svg))
+	return hex.EncodeToString(sum[:6])
+}
+
 // icon serves the sign of a type, which is a plugin's: as an image nothing of it
 // runs and nothing of it is fetched, and opened by itself it is in a sandbox.
 func (v *visit) icon() error {
@@ -73,13 +89,13 @@ func (v *visit) icon() error {
 	if err != nil {
 		return errNowhere
 	}
-	svg := t.Schema.Icon
-	if svg == "" {
-		svg = monogram(t.Schema)
+	svg, cached := sign(t.Schema), "private, no-cache"
+	if v.r.URL.Query().Get("v") == version(svg) {
+		cached = "private, max-age=31536000, immutable" // RFC 8246
 	}
 	v.w.Header().Set("Content-Type", "image/svg+xml")
 	v.w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
-	v.w.Header().Set("Cache-Control", "private, max-age=600")
+	v.w.Header().Set("Cache-Control", cached)
 	if v.r.Method != http.MethodHead {
 		v.w.Write([]byte(svg))
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,6 +44,23 @@ func TestHeaders(t *testing.T) {
 		}
 		if got.Header.Get("Credhost-Request") == "" {
 			t.Errorf("%s: the request has no number", path)
+		}
+	}
+}
+
+// A browser keeps the sign of a type for as long as it is that, and asks for no more
+// of a long list than it shows.
+func TestIconsAreKept(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	v := h.as(t, admin())
+	icon := regexp.MustCompile(`src="(/icons/acme\?v=[^"]+)" loading="lazy"`).FindStringSubmatch(v.get("/w/default/types").Body)
+	if icon == nil {
+		t.Fatal("the list of types has no icon that waits")
+	}
+	for path, want := range map[string]string{icon[1]: "private, max-age=31536000, immutable", "/icons/acme": "private, no-cache", "/icons/acme?v=0": "private, no-cache"} {
+		if got := v.get(path).Header.Get("Cache-Control"); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
 }

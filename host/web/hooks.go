@@ -3,10 +3,12 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/events"
 )
 
@@ -195,16 +197,31 @@ func (v *visit) askDeleteHook() error {
 	if err != nil {
 		return err
 	}
+	return v.askToDeleteHook(http.StatusOK, hook, "")
+}
+
+// askToDeleteHook says what it means to delete a webhook, and what came of it if it
+// was tried.
+func (v *visit) askToDeleteHook(status int, hook events.Hook, fault string) error {
 	t := v.words.t
-	return v.ask(http.StatusOK, question{Heading: t("Delete this webhook?"), Action: v.path("webhooks", hook.ID, "delete"), Back: v.path("webhooks", hook.ID), Button: t("Delete for good"),
-		Lead: hook.URL, Facts: []string{t("Nothing is sent there any more, not even what it is owed still.")}})
+	return v.ask(status, question{Heading: t("Delete this webhook?"), Action: v.path("webhooks", hook.ID, "delete"), Back: v.path("webhooks", hook.ID), Button: t("Delete for good"),
+		Lead: hook.URL, Facts: []string{t("Nothing is sent there any more, not even what it is owed still.")}, Fault: fault, Hidden: []answer{generationOf(hook.Generation)}})
 }
 
 func (v *visit) deleteHook() error {
 	if v.h.cfg.Events == nil {
 		return errNowhere
 	}
-	if err := v.h.cfg.Events.DeleteHook(v.ctx(), v.ws.Name(), v.r.PathValue("hook"), 0); err != nil {
+	id := v.r.PathValue("hook")
+	err := v.h.cfg.Events.DeleteHook(v.ctx(), v.ws.Name(), id, v.generation())
+	if errors.Is(err, host.ErrConflict) {
+		hook, err := v.h.cfg.Events.Hook(v.ctx(), v.ws.Name(), id)
+		if err != nil {
+			return err
+		}
+		return v.askToDeleteHook(http.StatusConflict, hook, v.words.t("Somebody has changed it since you looked at it. Look at it again before you delete it."))
+	}
+	if err != nil {
 		return err
 	}
 	return v.to(v.path("webhooks"), "deleted")

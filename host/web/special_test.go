@@ -143,7 +143,8 @@ func TestApplications(t *testing.T) {
 	change.Set("_name", "Second")
 	v.send(app, change).wants(t, http.StatusConflict, "First", "Second")
 	v.get(app+"/delete").wants(t, http.StatusOK, "cannot be opened, used or renewed", "Credentials that use it now: 1")
-	v.send(app+"/delete", url.Values{}).wants(t, http.StatusSeeOther)
+	v.send(app+"/delete", url.Values{"_generation": {hidden(edit.Body, "_generation")}}).wants(t, http.StatusConflict, "Somebody has changed it", "Credentials that use it now: 1")
+	v.send(app+"/delete", url.Values{"_generation": {hidden(v.get(app+"/delete").Body, "_generation")}}).wants(t, http.StatusSeeOther)
 	v.get("/w/default/credentials").wants(t, http.StatusOK, "Cannot be opened")
 	v.get("/w/default/types/homed").wants(t, http.StatusOK)
 }
@@ -182,8 +183,9 @@ func TestApplicationsOfTheHost(t *testing.T) {
 	anna.get(path).wants(t, http.StatusOK, "<b>Everybody&#39;s</b>")
 	olga.get(path).wants(t, http.StatusOK, `<a href="/applications/`+id+`">Everybody&#39;s</a>`)
 	olga.send("/applications/"+id, url.Values{"_generation": {hidden(edit.Body, "_generation")}, "_name": {"Ours"}, "clientId": {a["clientId"]}}).wants(t, http.StatusSeeOther)
-	olga.get("/applications/"+id+"/delete").wants(t, http.StatusOK, "Delete the application Ours?", "Credentials of every workspace may use it.")
-	olga.send("/applications/"+id+"/delete", url.Values{}).wants(t, http.StatusSeeOther)
+	olga.get("/applications/"+id+"/delete").wants(t, http.StatusOK, "Delete the application Ours?", "Credentials that use it now: 1")
+	olga.send("/applications/"+id+"/delete", url.Values{"_generation": {"1"}}).wants(t, http.StatusConflict, "Somebody has changed it")
+	olga.send("/applications/"+id+"/delete", url.Values{"_generation": {"2"}}).wants(t, http.StatusSeeOther)
 	if all, err := h.Host.Applications().List(t.Context(), host.Page{}); err != nil || len(all) != 0 {
 		t.Errorf("%d applications are left, %v", len(all), err)
 	}
@@ -247,5 +249,6 @@ func TestOperator(t *testing.T) {
 	v.get(hook).wants(t, http.StatusOK, "https://hooks.example/in", "in use")
 	v.send(hook+"/switch", url.Values{"on": {"0"}}).wants(t, http.StatusSeeOther)
 	v.get(hook).wants(t, http.StatusOK, "switched off")
-	v.send(hook+"/delete", url.Values{}).wants(t, http.StatusSeeOther)
+	v.send(hook+"/delete", url.Values{}).wants(t, http.StatusConflict, "Somebody has changed it") // it is the first version's
+	v.send(hook+"/delete", url.Values{"_generation": {hidden(v.get(hook+"/delete").Body, "_generation")}}).wants(t, http.StatusSeeOther)
 }

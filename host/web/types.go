@@ -3,8 +3,6 @@
 package web
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,13 +32,8 @@ func (v *visit) kindOf(name string) kind {
 }
 
 func (v *visit) kind(t host.Type) kind {
-	svg := t.Schema.Icon
-	if svg == "" {
-		svg = monogram(t.Schema)
-	}
-	sum := sha256.Sum256([]byte(svg))
 	s := form.New(form.Config{Schema: t.Schema, Languages: v.words.tag}).Schema()
-	return kind{Name: s.Name, Title: s.Title, Docs: s.DocsURL, Icon: "/icons/" + s.Name + "?v=" + hex.EncodeToString(sum[:6]),
+	return kind{Name: s.Name, Title: s.Title, Docs: s.DocsURL, Icon: "/icons/" + s.Name + "?v=" + version(sign(t.Schema)),
 		Path: v.path("types", s.Name), Application: hasApplication(t), Connects: t.Can.Connect}
 }
 

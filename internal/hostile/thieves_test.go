@@ -23,7 +23,7 @@ func TestThieves(t *testing.T) { try(t, hostile.Thief, changedRecords, readFiles
 // put writes a record in the place of another, as somebody who has the file
 // can.
 func (w *world) put(r host.Record) error {
-	if err := w.store.Delete(w.ctx, r.Workspace, r.ID); err != nil && !errors.Is(err, host.ErrNotFound) {
+	if err := w.store.Delete(w.ctx, r.Workspace, r.ID, 0, nil); err != nil && !errors.Is(err, host.ErrNotFound) {
 		return err
 	}
 	return w.store.Create(w.ctx, r)

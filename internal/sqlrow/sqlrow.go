@@ -38,6 +38,15 @@ func Instant(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
+// LeaseOf returns the lease that a statement for a record asks for; of another
+// record, the zero lease, which is none.
+func LeaseOf(workspace, id string, lease *host.Lease) (l host.Lease) {
+	if lease != nil && lease.Workspace == workspace && lease.ID == id {
+		l = *lease
+	}
+	return l
+}
+
 // OrEmpty keeps nothing from being NULL.
 func OrEmpty(b []byte) []byte {
 	if b == nil {

@@ -62,7 +62,8 @@ func (s settings) open(ctx context.Context) (*host.Host, error) {
 	return host.Open(ctx, host.Config{
 		Plugins: []string{s.Plugins}, Lock: s.Lock, Dev: true, Runtime: s.Runtime,
 		Store: store, Sealer: sealer.New(keys), CallbackURL: "https://host.example/callback",
-		Egress: egress.Config{Routes: testplugin.NewStandins().Routes(s.Services)},
+		Egress: egress.Config{Routes: testplugin.NewStandins().Routes(s.Services), // which are not what is tried: thousands wait for them at once
+			DialTimeout: patience, TLSTimeout: patience, ResponseHeaderTimeout: patience},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }
