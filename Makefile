@@ -21,9 +21,10 @@ export CGO_ENABLED := 0
 # A plugin is trusted by its bytes. Neither the folder it was built in nor the
 # commit it was built from may change them; nor does a build, here or in a test,
 # fail because git is missing or distrusts the folder's owner.
-# What is compiled for a test is compiled for the program, too.
-export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false -trimpath)
-BUILD = $(GO) build -ldflags "-s -w"
+# What is compiled for a test is compiled for the program, too; and nothing is linked
+# with what only debuggers read.
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false -trimpath '-ldflags=-s -w')
+BUILD = $(GO) build
 
 # What `make run` and the hints it prints work on.
 RUNENV = CREDHOST_DATA=./data CREDHOST_PLUGINS=bin/plugins
@@ -124,9 +125,11 @@ requests: need-go ## send each operation of the HTTP API REQUESTS (300) requests
 
 # The packages whose own goroutines share what they have, the longest first. The
 # others wait for a disk, drive a browser or whole programs, and the detector would
-# wait with them: `make race RACED=./...` has it do so.
-RACED := ./internal/storm ./host ./host/registry ./sdk ./sdk/oauth ./sdk/serve ./host/access ./host/audit ./host/egress ./host/events \
+# wait with them: `make race RACED=./...` has it do so. LONGEST are those of the
+# others that begin first.
+RACED := ./host ./host/registry ./sdk ./sdk/oauth ./sdk/serve ./host/access ./host/audit ./host/egress ./host/events \
 	./host/sandbox ./host/memstore ./internal/front ./internal/wire
+LONGEST := ./internal/formtest ./cmd/credhost ./internal/storm ./host/pgstore ./host/web ./internal/hostile ./internal/attack ./internal/realoauth ./internal/canary
 
 # Tests wait for much, so one package more is tested at a time than there are
 # processors.
@@ -135,7 +138,7 @@ AT_ONCE = -p $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 
 .PHONY: race
 race: need-cc ## run all tests, those of what is concurrent under the race detector
 	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(AT_ONCE) $(TESTFLAGS)" PACKAGES="$(RACED)"
-	@$(MAKE) --no-print-directory test TESTFLAGS="$(AT_ONCE) $(TESTFLAGS)" PACKAGES="$(filter-out $(shell $(GO) list $(RACED)),$(shell $(GO) list ./...))"
+	@$(MAKE) --no-print-directory test TESTFLAGS="$(AT_ONCE) $(TESTFLAGS)" PACKAGES="$(LONGEST) $(filter-out $(shell $(GO) list $(RACED)),$(shell $(GO) list ./...))"
 
 .PHONY: lint
 lint: need-go ## check formatting and go.mod, then go vet and staticcheck
@@ -162,11 +165,13 @@ GUIDED ?= -fuzz .
 .PHONY: fuzz
 fuzz: need-go ## run each fuzz target for FUZZTIME (30s, or 10000x for that many inputs)
 	@set -e; built=$$(mktemp -d); trap 'rm -rf "$$built"' EXIT; \
-		for dir in $$(grep -rl --include='*_test.go' --exclude-dir=node_modules '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
-			$(GO) test -c $(GUIDED) -o "$$built/fuzz" $$dir; \
-			for target in $$(cd $$dir && "$$built/fuzz" -test.list '^Fuzz' | grep '^Fuzz'); do \
+		dirs=$$(grep -rl --include='*_test.go' --exclude-dir=node_modules '^func Fuzz' . | xargs -n 1 dirname | sort -u); \
+		$(GO) test -c $(GUIDED) -o "$$built/" $$dirs; \
+		for dir in $$dirs; do \
+			tests="$$built/$$(basename "$$(cd $$dir && pwd)").test$(EXE)"; \
+			for target in $$(cd $$dir && "$$tests" -test.list '^Fuzz' | grep '^Fuzz'); do \
 				echo "fuzz $$dir $$target for $(FUZZTIME)"; \
-				(cd $$dir && "$$built/fuzz" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 10x \
+				(cd $$dir && "$$tests" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 10x \
 					-test.fuzzcachedir "$$($(GO) env GOCACHE)/fuzz/credhost/$$dir"); \
 			done; \
 		done

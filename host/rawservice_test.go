@@ -72,8 +72,10 @@ func (s *rawService) serve(conn net.Conn) {
 	s.mu.Unlock()
 	r, err := http.ReadRequest(br)
 	if err == nil {
+		conn.SetDeadline(time.Now().Add(5 * time.Second)) // it may have been given a length that it has not
 		io.Copy(io.Discard, r.Body)
 	}
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
 	io.WriteString(conn, s.answer)
 	conn.(*net.TCPConn).CloseWrite()
 	conn.SetDeadline(time.Now().Add(time.Second))
@@ -87,7 +89,7 @@ func (s *rawService) serve(conn net.Conn) {
 // settle is take, once no connection is busy any more.
 func (s *rawService) settle(n int) [][]byte {
 	came := s.take(n)
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		busy := s.busy
 		s.mu.Unlock()
@@ -100,7 +102,7 @@ func (s *rawService) settle(n int) [][]byte {
 
 // take returns what has come, by connection, once at least n have ended.
 func (s *rawService) take(n int) [][]byte {
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		if len(s.came) >= n || time.Now().After(end) {
 			came := s.came

@@ -45,9 +45,9 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(dir)
-		pluginFolder = dir
+		pluginFolder, dist = filepath.Join(dir, "plugins"), filepath.Join(dir, "dist")
 		for name, folder := range programs {
-			program := filepath.Join(dir, "credhost-plugin-"+name)
+			program := filepath.Join(pluginFolder, "credhost-plugin-"+name)
 			if runtime.GOOS == "windows" {
 				program += ".exe"
 			}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -40,17 +41,22 @@ func TestPagesInBrowser(t *testing.T) {
 	runNode(t, need.Chromium(t), "pages.test.mjs")
 }
 
+// dist is a folder for the bundled pages, which all tests share.
+var (
+	dist    string
+	bundled sync.Once
+)
+
 // runNode bundles the pages of folder node, serves them and the forms, and runs
 // tests of that folder. What these print is shown if they fail, or with -v.
 func runNode(t *testing.T, chromium string, files ...string) {
 	t.Helper()
 	need.Node(t)
 	need.Packages(t, "node")
-	dist := t.TempDir()
+	bundled.Do(func() { node(t, append(os.Environ(), "FORMTEST_DIST="+dist), "build.mjs") })
 	server := serve(t, newKeeper(t), dist)
 	env := append(os.Environ(), "FORMTEST_URL="+server.URL, "FORMTEST_DIST="+dist,
 		"FORMTEST_CHROMIUM="+chromium, "FORMTEST_SCREENSHOTS="+os.Getenv("CREDHOST_FORM_SHOTS"), "NODE_ENV=test", "TZ=UTC")
-	node(t, env, "build.mjs")
 	ran := node(t, env, append([]string{"--test", "--test-reporter=spec"}, files...)...)
 	for _, file := range files {
 		t.Logf("%s: %s tests ran", file, ran)
@@ -65,7 +71,7 @@ var nodeRan = regexp.MustCompile(`^ℹ pass ([0-9]+)`)
 // node runs Node.js in folder node, and returns how many tests passed.
 func node(t *testing.T, env []string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = "node", env, 5*time.Second

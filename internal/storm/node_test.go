@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/egress"
@@ -63,7 +64,7 @@ func (s settings) open(ctx context.Context) (*host.Host, error) {
 		Plugins: []string{s.Plugins}, Lock: s.Lock, Dev: true, Runtime: s.Runtime,
 		Store: store, Sealer: sealer.New(keys), CallbackURL: "https://host.example/callback",
 		Egress: egress.Config{Routes: testplugin.NewStandins().Routes(s.Services), // which are not what is tried: thousands wait for them at once
-			DialTimeout: patience, TLSTimeout: patience, ResponseHeaderTimeout: patience},
+			DialTimeout: 5 * time.Minute, TLSTimeout: 5 * time.Minute, ResponseHeaderTimeout: 5 * time.Minute},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }

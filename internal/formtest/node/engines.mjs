@@ -13,9 +13,9 @@ import { url } from './server.mjs';
 
 const wait = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
-// retry calls f until it throws nothing, for some seconds at most.
-export async function retry(f, seconds = 5) {
-  for (const end = Date.now() + 1000 * seconds; ; await wait(20)) {
+// retry calls f until it throws nothing, for as long as a busy machine may take.
+export async function retry(f) {
+  for (const end = Date.now() + 60_000; ; await wait(20)) {
     try {
       return await f();
     } catch (e) {
@@ -115,16 +115,21 @@ export class InJSDOM extends Engine {
 export const launch = () => chromium.launch({
   executablePath: process.env.FORMTEST_CHROMIUM,
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    '--js-flags=--no-opt,--no-maglev,--always-sparkplug'], // pages do not live long enough for better code
+    '--js-flags=--no-opt,--no-maglev,--always-sparkplug', '--renderer-process-limit=1'], // pages do not live long enough for better code
 });
+
+// Pages that are opened alike share a context, and so a process that has read the
+// libraries already: nothing of one, such as a cookie, is of use to another.
+const contexts = {};
 
 // InBrowser runs a page of the server in a browser.
 export class InBrowser extends Engine {
   static async open(browser, path, options = {}) {
     const engine = new InBrowser();
-    engine.context = await browser.newContext({ locale: 'en-US', timezoneId: 'UTC', ...options });
-    engine.context.setDefaultTimeout(10_000);
-    engine.page = await engine.context.newPage();
+    const like = JSON.stringify(options);
+    contexts[like] ||= browser.newContext({ locale: 'en-US', timezoneId: 'UTC', ...options });
+    engine.page = await (await contexts[like]).newPage();
+    engine.page.setDefaultTimeout(60_000);
     engine.page.on('console', (m) => { if (['error', 'warning'].includes(m.type()) && !/422/.test(m.text())) engine.complaints.push(m.text()); });
     engine.page.on('pageerror', (e) => engine.complaints.push(String(e)));
     await engine.page.goto(url + path);
@@ -153,5 +158,5 @@ export class InBrowser extends Engine {
 
   click(at) { return this.page.click(at); }
 
-  close() { return this.context.close(); }
+  close() { return this.page.close(); }
 }

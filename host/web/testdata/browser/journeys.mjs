@@ -28,7 +28,7 @@ const person = (name, role, options, act) => test(name, async () => {
 
 const save = (p) => p.send('form.credhost .actions .primary');
 const says = async (p, what, selector = '#status') => {
-  await p.page.waitForFunction(([s, text]) => document.querySelector(s)?.innerText.includes(text), [selector, what], { timeout: 60_000, polling: 30 });
+  await p.page.waitForFunction(([s, text]) => document.querySelector(s)?.innerText.includes(text), [selector, what], { timeout: 180_000, polling: 30 });
 };
 const tests = (p) => p.page.click('form[data-swap] button');
 

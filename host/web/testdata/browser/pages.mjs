@@ -3,11 +3,11 @@
 // Every page, in both themes, on a phone, a tablet and a wide screen, and from
 // right to left: axe finds nothing, nothing is wider than the screen, and no policy
 // is broken. A page is loaded once, and changes in its tab. Questions and empty lists
-// look like those that are here.
+// look like those that are here. Axe sees every state where make screenshots looks.
 
 import assert from 'node:assert/strict';
 
-import { Person, world } from './people.mjs';
+import { Person, photographed, world } from './people.mjs';
 
 const w = '/w/default';
 const paths = (ids) => ['/signin', `${w}/credentials`, `${w}/credentials/${ids.works}`, `${w}/credentials/${ids.wrong}`,
@@ -17,20 +17,34 @@ const paths = (ids) => ['/signin', `${w}/credentials`, `${w}/credentials/${ids.w
 
 const screens = { phone: { width: 360, height: 740 }, tablet: { width: 768, height: 1024 }, wide: { width: 1440, height: 900 } };
 
+// States are how a page can look: on which screen, in which colours, which of axe's
+// rules can find something that they have not found in a state before, and whether
+// it is enough that make screenshots looks, since other states have the same parts.
+const states = [
+  { screen: 'phone', colorScheme: 'light', rules: 'all' },
+  { screen: 'phone', colorScheme: 'dark', rules: 'colours', seldom: true },
+  { screen: 'wide', colorScheme: 'light', rules: 'width' },
+  { screen: 'wide', colorScheme: 'dark', rules: 'colours' },
+  { screen: 'tablet', colorScheme: 'light', rules: 'width', seldom: true },
+  { screen: 'tablet', colorScheme: 'dark', rules: 'colours', seldom: true },
+];
+
 // looks has a page look as it can look, and returns what is wrong then.
 async function looks(p, path) {
   const flaws = [], name = path.replace(/[^a-z]+/gi, '-').replace(/-c-[a-z0-9]{20,}|-a-[a-z0-9]{20,}/, '');
-  for (const [screen, size] of Object.entries(screens)) {
-    await p.page.setViewportSize(size);
-    for (const colorScheme of ['light', 'dark']) {
-      await p.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      flaws.push(...await p.flaws(`${screen} ${colorScheme}`, colorScheme === 'dark' ? 'colours' : screen === 'tablet' ? 'width' : 'all'));
-      if (screen !== 'tablet') await p.shot(`${name}-${screen}-${colorScheme}`);
+  for (const { screen, colorScheme, rules, seldom } of states) {
+    const as = `${screen} ${colorScheme}`;
+    await p.page.setViewportSize(screens[screen]);
+    if (seldom && !photographed) {
+      flaws.push(...await p.wide(as));
+      continue;
     }
+    await p.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    flaws.push(...await p.flaws(as, rules));
+    await p.shot(`${name}-${screen}-${colorScheme}`);
   }
-  await p.page.setViewportSize(screens.tablet);
   await p.page.evaluate(() => { document.documentElement.dir = 'rtl'; });
-  flaws.push(...await p.flaws('from right to left', 'width'));
+  flaws.push(...photographed ? await p.flaws('from right to left', 'width') : await p.wide('from right to left'));
   return flaws;
 }
 

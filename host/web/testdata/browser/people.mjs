@@ -10,12 +10,15 @@ const require = createRequire(`${WEB_TOOLS}/`);
 const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
+// photographed says that make screenshots is at work, which looks at everything.
+export const photographed = Boolean(WEB_SHOTS);
+
 export const world = JSON.parse(readFileSync(WEB_WORLD, 'utf8'));
 
 export const launch = () => chromium.launch({
   executablePath: WEB_CHROMIUM,
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    '--js-flags=--no-opt,--no-maglev,--always-sparkplug'], // pages do not live long enough for better code
+    '--js-flags=--no-opt,--no-maglev,--always-sparkplug', '--renderer-process-limit=2'], // pages do not live long enough for better code
 });
 
 // Rules that look at what a width shows and hides, and at colours.
@@ -35,7 +38,7 @@ export class Person {
   static async come(browser, role, { provider, ...options } = {}) {
     const p = new Person();
     p.context = await browser.newContext({ locale: 'en-US', timezoneId: 'UTC', viewport: { width: 1280, height: 900 }, ...options });
-    p.context.setDefaultTimeout(60_000);
+    p.context.setDefaultTimeout(180_000); // beside much else
     await p.context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sample}`)));
     // The provider is a stand-in on this machine, under the address of the real one.
     // Only who goes there has it: it switches the browser's cache off.
