@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -150,7 +151,7 @@ func TestPlainHTTP(t *testing.T) {
 func TestRebinding(t *testing.T) {
 	t.Parallel()
 	origin := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "good") })
-	g := newGuard(t, egress.Config{Allow: loopback, AllowHTTP: true, Resolver: resolver(t, func(_ string, n int) []string {
+	g := newGuard(t, egress.Config{Allow: loopback, AllowHTTP: true, Resolver: nameserver.Resolver(t, func(_ string, n int) []string {
 		if n == 1 {
 			return []string{"127.0.0.1"} // here in the part of a public address
 		}
@@ -181,7 +182,7 @@ func TestRebinding(t *testing.T) {
 func TestEveryAttemptIsChecked(t *testing.T) {
 	t.Parallel()
 	origin := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "good") })
-	g := newGuard(t, egress.Config{Allow: loopback, AllowHTTP: true, Resolver: resolver(t, func(string, int) []string {
+	g := newGuard(t, egress.Config{Allow: loopback, AllowHTTP: true, Resolver: nameserver.Resolver(t, func(string, int) []string {
 		return []string{"::1", "127.0.0.2", "127.0.0.1"}
 	})})
 	if _, body, err := get(t, t.Context(), g, "http://many.example:"+portOf(t, origin)); err != nil || body != "good" {
@@ -194,7 +195,7 @@ func TestLocalhostIsHere(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, egress.Config{
 		Allow:    []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")},
-		Resolver: resolver(t, func(string, int) []string { return []string{"10.0.0.1"} }),
+		Resolver: nameserver.Resolver(t, func(string, int) []string { return []string{"10.0.0.1"} }),
 	})
 	_, _, err := get(t, t.Context(), g, "http://evil.localhost:1")
 	refused(t, err, sdk.Invalid, "--allow-address")

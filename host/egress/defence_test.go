@@ -11,6 +11,7 @@ import (
 
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/internal/defence"
+	"github.com/credhost/credhost/internal/nameserver"
 )
 
 // Each switch switches its own defence off, and no other: what is refused with
@@ -30,7 +31,7 @@ func TestDefencesCanBeSwitchedOff(t *testing.T) {
 	port := portOf(t, origin)
 	addr, _ := serveTLS(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "there") }, nil)
 	to := func(addrs ...string) egress.Config {
-		return egress.Config{Allow: loopback, AllowHTTP: true, Resolver: resolver(t, func(string, int) []string { return addrs })}
+		return egress.Config{Allow: loopback, AllowHTTP: true, Resolver: nameserver.Resolver(t, func(string, int) []string { return addrs })}
 	}
 	for _, test := range []struct {
 		off    defence.Defence

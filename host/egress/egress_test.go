@@ -6,18 +6,15 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
-	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/sdk"
@@ -74,76 +71,6 @@ func refused(t testing.TB, err error, code sdk.Code, words ...string) {
 			t.Errorf("%q does not say %q", e, word)
 		}
 	}
-}
-
-// names is a DNS server that answers with whatever lookup returns for a name
-// and how often it has been asked for, from 1.
-type names struct {
-	lookup func(name string, n int) []string
-	mu     sync.Mutex
-	asked  map[string]int
-}
-
-// resolver starts the server and returns a resolver that asks it.
-func resolver(t testing.TB, lookup func(name string, n int) []string) *net.Resolver {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &names{lookup: lookup, asked: make(map[string]int)}
-	var done sync.WaitGroup
-	done.Go(func() {
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			if answer := s.answer(buf[:n]); answer != nil {
-				conn.WriteTo(answer, from)
-			}
-		}
-	})
-	t.Cleanup(func() { conn.Close(); done.Wait() })
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
-}
-
-func (s *names) answer(query []byte) []byte {
-	var m dnsmessage.Message
-	if m.Unpack(query) != nil || len(m.Questions) != 1 {
-		return nil
-	}
-	q := m.Questions[0]
-	name := strings.TrimSuffix(q.Name.String(), ".")
-	s.mu.Lock()
-	if q.Type == dnsmessage.TypeA {
-		s.asked[name]++
-	}
-	addrs := s.lookup(name, max(s.asked[name], 1))
-	s.mu.Unlock()
-	m.Header = dnsmessage.Header{ID: m.ID, Response: true, Authoritative: true}
-	if addrs == nil {
-		m.RCode = dnsmessage.RCodeNameError
-	}
-	m.Additionals = nil
-	for _, text := range addrs {
-		addr := netip.MustParseAddr(text)
-		h := dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET}
-		if addr.Is4() && q.Type == dnsmessage.TypeA {
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: h, Body: &dnsmessage.AResource{A: addr.As4()}})
-		} else if addr.Is6() && q.Type == dnsmessage.TypeAAAA {
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: h, Body: &dnsmessage.AAAAResource{AAAA: addr.As16()}})
-		}
-	}
-	packed, err := m.Pack()
-	if err != nil {
-		return nil
-	}
-	return packed
 }
 
 // portOf returns the port of an origin.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/internal/defence"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -60,7 +61,7 @@ func TestNoOracle(t *testing.T) {
 	t.Parallel()
 	var knocks atomic.Int32
 	ports := doors(t, &knocks)
-	g := newGuard(t, egress.Config{AllowHTTP: true, Resolver: resolver(t, func(string, int) []string { return []string{"127.0.0.1", "::1"} })})
+	g := newGuard(t, egress.Config{AllowHTTP: true, Resolver: nameserver.Resolver(t, func(string, int) []string { return []string{"127.0.0.1", "::1"} })})
 	w := newWay(t, g)
 	said, took := map[string]string{}, map[string][]time.Duration{}
 	for range 20 {
@@ -167,7 +168,7 @@ func TestNoAttemptAtARefusedAddress(t *testing.T) {
 	orders := [][]string{
 		{"127.0.0.2", "127.0.0.1"}, {"127.0.0.1", "127.0.0.2"}, {"::1", "127.0.0.2", "127.0.0.3", "127.0.0.1"}, {"127.0.0.2", "::1", "127.0.0.3"}, {"::1"},
 	}
-	names := resolver(t, func(name string, _ int) []string { return orders[name[0]-'a'] })
+	names := nameserver.Resolver(t, func(name string, _ int) []string { return orders[name[0]-'a'] })
 	g := newGuard(t, egress.Config{Allow: loopback, AllowHTTP: true, Resolver: names})
 	try := func(g *egress.Guard) {
 		for i, order := range orders {

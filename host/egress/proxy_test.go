@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -151,7 +152,7 @@ func TestProxy(t *testing.T) {
 		io.WriteString(w, "there")
 	})
 	service := strings.TrimPrefix(origin, "http://")
-	names := resolver(t, func(name string, _ int) []string {
+	names := nameserver.Resolver(t, func(name string, _ int) []string {
 		return map[string][]string{"public.example": {"93.184.215.14"}, "private.example": {"10.0.0.1", "::1"},
 			"mixed.example": {"10.0.0.1", "93.184.215.14", "127.0.0.1"}}[name]
 	})
@@ -226,7 +227,7 @@ func TestWithoutProxy(t *testing.T) {
 	t.Parallel()
 	origin := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "direct") })
 	p := serveTunnels(t, "127.0.0.1:1", listen(t), connects(false, tunnelled))
-	here := resolver(t, func(string, int) []string { return []string{"127.0.0.1"} })
+	here := nameserver.Resolver(t, func(string, int) []string { return []string{"127.0.0.1"} })
 	g := newGuard(t, egress.Config{Proxy: "http://" + p.addr, AllowHTTP: true, Allow: loopback, Resolver: here,
 		NoProxy: []string{"http://*.inner.example:" + portOf(t, origin)},
 		Routes:  map[string]string{"https://routed.example": origin}})

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -188,7 +189,7 @@ func TestFailuresReachThePlugin(t *testing.T) {
 	big := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 2000)) })
 	g := newGuard(t, egress.Config{
 		Allow: loopback, AllowHTTP: true, MaxAnswer: 1000, MaxRequest: 1000,
-		Resolver: resolver(t, func(name string, _ int) []string {
+		Resolver: nameserver.Resolver(t, func(name string, _ int) []string {
 			return map[string][]string{"private.example": {"10.0.0.1"}}[name]
 		}),
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -62,7 +63,7 @@ func TestSplice(t *testing.T) {
 
 func TestSpliceThatFails(t *testing.T) {
 	t.Parallel()
-	g := newGuard(t, egress.Config{Allow: loopback, Resolver: resolver(t, func(name string, _ int) []string {
+	g := newGuard(t, egress.Config{Allow: loopback, Resolver: nameserver.Resolver(t, func(name string, _ int) []string {
 		return map[string][]string{"private.example": {"10.0.0.1"}}[name]
 	})})
 	w := newWay(t, g)

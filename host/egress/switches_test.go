@@ -15,6 +15,7 @@ import (
 
 	"github.com/credhost/credhost/host/egress"
 	"github.com/credhost/credhost/internal/defence"
+	"github.com/credhost/credhost/internal/nameserver"
 )
 
 // The defences of a plugin's socket: what is refused with all of them goes
@@ -126,7 +127,7 @@ func TestSentOnceDefence(t *testing.T) {
 // What a name led to is told where nothing keeps it.
 func TestAlikeDefence(t *testing.T) {
 	t.Parallel()
-	names := resolver(t, func(string, int) []string { return []string{"10.11.12.13"} })
+	names := nameserver.Resolver(t, func(string, int) []string { return []string{"10.11.12.13"} })
 	try := func(off ...defence.Defence) string {
 		g := egress.NewWithContext(defence.Without(t.Context(), off...), egress.Config{Resolver: names})
 		defer g.Close()
@@ -149,7 +150,7 @@ func TestUnproxiedDefence(t *testing.T) {
 		if os.Getenv("WITHOUT_DEFENCE") != "" {
 			off = append(off, defence.Unproxied)
 		}
-		g := egress.NewWithContext(defence.Without(t.Context(), off...), egress.Config{AllowHTTP: true, Allow: loopback, Resolver: resolver(t, func(string, int) []string { return nil })})
+		g := egress.NewWithContext(defence.Without(t.Context(), off...), egress.Config{AllowHTTP: true, Allow: loopback, Resolver: nameserver.Resolver(t, func(string, int) []string { return nil })})
 		defer g.Close()
 		get(t, t.Context(), g, "http://api.example.com/path")
 		return

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/credhost/credhost/host/egress"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -47,7 +48,7 @@ func TestProxiesOfTheEnvironmentAreIgnored(t *testing.T) {
 		t.Setenv(name, proxy)
 	}
 	origin := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "direct") })
-	g := newGuard(t, egress.Config{Allow: loopback, AllowHTTP: true, Resolver: resolver(t, func(string, int) []string {
+	g := newGuard(t, egress.Config{Allow: loopback, AllowHTTP: true, Resolver: nameserver.Resolver(t, func(string, int) []string {
 		return []string{"127.0.0.1"}
 	})})
 	url := "http://api.example.com:" + portOf(t, origin)
@@ -224,7 +225,7 @@ func TestWhatWentWrong(t *testing.T) {
 	gone.Close()
 	g := newGuard(t, egress.Config{
 		Allow: loopback, ResponseHeaderTimeout: 50 * time.Millisecond,
-		Resolver: resolver(t, func(string, int) []string { return nil }),
+		Resolver: nameserver.Resolver(t, func(string, int) []string { return nil }),
 	})
 	for url, words := range map[string]string{
 		"https://nowhere.example/hush":               "has no address",

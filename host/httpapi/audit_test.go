@@ -5,6 +5,8 @@ package httpapi_test
 import (
 	"context"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/credhost/credhost/host"
 	"github.com/credhost/credhost/host/access"
+	"github.com/credhost/credhost/host/audit"
+	"github.com/credhost/credhost/host/httpapi"
 	"github.com/credhost/credhost/internal/ground"
 )
 
@@ -39,6 +43,7 @@ func TestAuditKept(t *testing.T) {
 		Head   string
 		Broken *struct {
 			Number uint64
+			Flaw   audit.Flaw
 			Head   bool
 		}
 		Entries *uint64
@@ -78,16 +83,29 @@ func TestAuditKept(t *testing.T) {
 	if r := verify(operator, ""); !r.Whole {
 		t.Errorf("without a head it cannot be seen: %+v", r)
 	}
-	if r := verify(admin, newest); r.Whole || r.Broken == nil || !r.Broken.Head || r.Head != "" {
+	if r := verify(admin, newest); r.Whole || r.Broken == nil || !r.Broken.Head || r.Broken.Flaw != audit.CutOff || r.Head != "" {
 		t.Errorf("the end was cut off, and that is %+v", r)
 	}
 	w.cut(t, -1)
-	if r := verify(operator, ""); r.Whole || r.Broken == nil || r.Broken.Head || r.Broken.Number != 1 {
+	if r := verify(operator, ""); r.Whole || r.Broken == nil || r.Broken.Head || r.Broken.Flaw != audit.Missing || r.Broken.Number != 1 {
 		t.Errorf("the beginning was cut off, and that is %+v", r)
 	}
 	clock.advance(time.Minute)
 	for _, bad := range []string{"41", "41:xyz", "x:" + strings.Repeat("a", 64), strings.Repeat("9", 20) + ":" + strings.Repeat("a", 64)} {
 		w.want(w.do(operator, "POST", "/v1/audit/verify", `{"head":"`+bad+`"}`), http.StatusUnprocessableEntity, "invalid")
+	}
+}
+
+// The document names every flaw that a trail can have.
+func TestFlawsAreDocumented(t *testing.T) {
+	t.Parallel()
+	field, _ := reflect.TypeFor[httpapi.AuditBreak]().FieldByName("Flaw")
+	var all []string
+	for _, flaw := range audit.Flaws {
+		all = append(all, string(flaw))
+	}
+	if named := strings.Split(field.Tag.Get("enum"), ","); !slices.Equal(named, all) {
+		t.Errorf("the document names %q; there are %q", named, all)
 	}
 }
 

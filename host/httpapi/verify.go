@@ -44,7 +44,8 @@ type AuditReport struct {
 // An AuditBreak says where a trail is not what it should be.
 type AuditBreak struct {
 	Number uint64 `json:"number" doc:"Of the first entry that is wrong, or that is missing."`
-	Reason string `json:"reason" doc:"For a person."`
+	Flaw   string `json:"flaw" enum:"missing,changed,unreadable,misfiled,cut off,another" doc:"What is wrong. Of the last two, the head that was given is not in the trail: its end is gone, or it is another trail."`
+	Reason string `json:"reason" doc:"The same for a person."`
 	Head   bool   `json:"head,omitempty" doc:"All that is there is as hosts have written it; it is the head that was given that is not in it."`
 }
 
@@ -103,7 +104,7 @@ func (s *server) verifyAudit(ctx context.Context, in *verifyAudit) (*auditReport
 	}
 	out := &auditReportOut{AuditReport{Whole: found.Broken == nil, At: found.At, Took: found.Took.Seconds(), Trimmed: found.Trimmed, Altered: found.Altered}}
 	if b := found.Broken; b != nil {
-		out.Body.Broken = &AuditBreak{b.Seq, b.Reason, b.Head}
+		out.Body.Broken = &AuditBreak{b.Seq, string(b.Flaw), b.Reason, b.Head}
 	}
 	if workspace == "" {
 		r := found.Report

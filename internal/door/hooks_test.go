@@ -23,9 +23,16 @@ func TestWebhooks(t *testing.T) {
 	tries(t, map[string]attempt{
 		"a webhook inside": {func(x *try) (bool, string) {
 			heard := newReceiver(x, nil)
-			said := heard.register(x)
+			said := heard.register(x, heard.URL)
 			return heard.times() > 0, said
 		}, "address"},
+		"a webhook whose name leads inside": {func(x *try) (bool, string) {
+			heard := newReceiver(x, nil)
+			at := strings.Replace(heard.URL, "127.0.0.1", "rebound.example", 1)
+			heard.register(x, at)
+			said := heard.register(x, at) // when the name leads inside
+			return heard.times() > 0, said
+		}, "private or special address"},
 		"a webhook to the secrets of a machine": {func(x *try) (bool, string) {
 			at := "https://169.254.169.254/latest/meta-data"
 			if x.easy {
@@ -43,7 +50,7 @@ func TestWebhooks(t *testing.T) {
 					http.Redirect(w, r, inside.URL, http.StatusTemporaryRedirect)
 				})
 			}
-			said := at.register(x)
+			said := at.register(x, at.URL)
 			return inside.times() > 0, said
 		}, "307"},
 		"a message that somebody else made": {func(x *try) (bool, string) {
@@ -74,7 +81,7 @@ func TestWebhooks(t *testing.T) {
 					}
 				}
 			})
-			said := heard.register(x.lax())
+			said := heard.register(x.lax(), heard.URL)
 			return x.easy && heard.times() > 0 || sent >= 64<<20, said
 		}, ""},
 	})
@@ -124,12 +131,12 @@ func (r *receiver) times() int {
 	return len(r.all)
 }
 
-// register has a workspace's administrator tell the receiver, and returns what
-// that is told of it.
-func (r *receiver) register(x *try) string {
+// register has a workspace's administrator tell the receiver, at one of its URLs,
+// and returns what that is told of it.
+func (r *receiver) register(x *try, url string) string {
 	x.t.Helper()
 	key := x.key(ground.Workspace, access.Admin)
-	got := x.ask(key, "POST", "/v1/webhooks", `{"url":"`+r.URL+`"}`)
+	got := x.ask(key, "POST", "/v1/webhooks", `{"url":"`+url+`"}`)
 	if got.status != 201 {
 		return got.String()
 	}
@@ -148,7 +155,7 @@ func (r *receiver) register(x *try) string {
 func (x *try) message() message {
 	x.t.Helper()
 	r := newReceiver(x, nil)
-	said := r.register(x)
+	said := r.register(x, r.URL)
 	if r.times() == 0 {
 		x.t.Fatalf("nothing was heard: %s", said)
 	}

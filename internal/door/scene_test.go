@@ -30,6 +30,7 @@ import (
 	"github.com/credhost/credhost/internal/front"
 	"github.com/credhost/credhost/internal/ground"
 	"github.com/credhost/credhost/internal/hostile"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -112,9 +113,14 @@ func open(t testing.TB, lax bool) *door {
 		},
 	})
 	d.Echo.Handler = http.HandlerFunc(answers)
-	hooks := egress.Config{}
+	hooks := egress.Config{AllowHTTP: true, Resolver: nameserver.Resolver(t, func(_ string, n int) []string {
+		if n == 1 {
+			return []string{"192.0.2.1"}
+		}
+		return []string{"127.0.0.1"}
+	})}
 	if lax {
-		hooks.Allow, hooks.AllowHTTP = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, true
+		hooks.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
 	told, err := events.Open(context.Background(), events.Config{Host: d.Host, Feed: feed, Access: d.Access, Egress: hooks, Logger: logger})
 	must(t, err)

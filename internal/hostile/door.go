@@ -303,6 +303,12 @@ var hookCases = []Case{
 		Contrast: "Where an operator has opened the address to webhooks, it is.",
 	},
 	{
+		Name:     "a webhook whose name leads inside",
+		Tries:    "A webhook's name leads to somebody at first, and to the host's own machine when it is used (DNS rebinding).",
+		Stopped:  "Nothing is sent there: what counts is the address that is connected to, each time.",
+		Contrast: "Where an operator has opened the address to webhooks, it is.",
+	},
+	{
 		Name:     "a webhook to the secrets of a machine",
 		Tries:    "A webhook names the address at which clouds hand out what their machines may do.",
 		Stopped:  "It is refused.",

@@ -27,10 +27,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/net/http2"
 
 	"github.com/credhost/credhost/host"
+	"github.com/credhost/credhost/internal/nameserver"
 	"github.com/credhost/credhost/sdk"
 )
 
@@ -306,14 +306,14 @@ func (w *world) frames(f func(f *http2.Framer, stream uint32) error) {
 
 // led has a name lead to this machine, and reports whether the secret arrives
 // there.
-func led(says, name string, answers func(n int) string) attempt {
+func led(says, name string, lookup nameserver.Lookup) attempt {
 	return attempt{says: says, run: func(w *world) (bool, error) {
 		inside := httptest.NewServer(w.watch("inside", http.NotFoundHandler()))
 		w.t.Cleanup(inside.Close)
 		_, port, _ := strings.Cut(strings.TrimPrefix(inside.URL, "http://"), ":")
-		names := w.names(answers)
+		resolver := nameserver.Resolver(w.t, lookup)
 		w.change = func(cfg *host.Config) {
-			cfg.Egress.Resolver, cfg.Egress.AllowHTTP, cfg.Egress.DialTimeout = names, true, time.Second
+			cfg.Egress.Resolver, cfg.Egress.AllowHTTP, cfg.Egress.DialTimeout = resolver, true, 5*time.Second
 		}
 		at := "http://" + name + ":" + port
 		id, err := w.acme().Create(w.ctx, "key", sdk.Values{"baseUrl": at, "secret": canary})
@@ -326,12 +326,12 @@ func led(says, name string, answers func(n int) string) attempt {
 }
 
 var addresses = attempts{
-	"a name that leads inside": led("private or special address", "inside.good.example", func(int) string { return "127.0.0.1" }),
-	"a name that changes its mind": led("private or special address", "rebound.good.example", func(n int) string {
+	"a name that leads inside": led("private or special address", "inside.good.example", func(string, int) []string { return []string{"127.0.0.1"} }),
+	"a name that changes its mind": led("private or special address", "rebound.good.example", func(_ string, n int) []string {
 		if n == 1 {
-			return "192.0.2.1" // which nobody answers at
+			return []string{"192.0.2.1"} // which nobody answers at
 		}
-		return "127.0.0.1"
+		return []string{"127.0.0.1"}
 	}),
 	"an address of this machine":     led("private or special address", "127.0.0.1", nil),
 	"an address in another notation": led("private or special address", "[::ffff:127.0.0.1]", nil),
@@ -352,39 +352,4 @@ var addresses = attempts{
 			return err == nil, err
 		},
 	},
-}
-
-// names returns a resolver that answers with an address for each question.
-func (w *world) names(answer func(n int) string) *net.Resolver {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { conn.Close() })
-	go func() {
-		buf, asked := make([]byte, 1500), 0
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			var m dnsmessage.Message
-			if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 || answer == nil {
-				continue
-			}
-			m.Header, m.Additionals = dnsmessage.Header{ID: m.ID, Response: true, Authoritative: true}, nil
-			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-				asked++
-				m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET},
-					Body: &dnsmessage.AResource{A: netip.MustParseAddr(answer(asked)).As4()}}}
-			}
-			if packed, err := m.Pack(); err == nil {
-				conn.WriteTo(packed, from)
-			}
-		}
-	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
 }

@@ -27,22 +27,24 @@ const states = [
   { screen: 'wide', colorScheme: 'dark', rules: 'colours' },
   { screen: 'tablet', colorScheme: 'light', rules: 'width', seldom: true },
   { screen: 'tablet', colorScheme: 'dark', rules: 'colours', seldom: true },
+  { screen: 'wide', colorScheme: 'dark', forcedColors: 'active', rules: 'width', seldom: true },
 ];
 
 // looks has a page look as it can look, and returns what is wrong then.
 async function looks(p, path) {
   const flaws = [], name = path.replace(/[^a-z]+/gi, '-').replace(/-c-[a-z0-9]{20,}|-a-[a-z0-9]{20,}/, '');
-  for (const { screen, colorScheme, rules, seldom } of states) {
-    const as = `${screen} ${colorScheme}`;
+  for (const { screen, colorScheme, forcedColors = 'none', rules, seldom } of states) {
+    const as = `${screen}-${forcedColors === 'active' ? 'forced' : colorScheme}`;
     await p.page.setViewportSize(screens[screen]);
     if (seldom && !photographed) {
       flaws.push(...await p.wide(as));
       continue;
     }
-    await p.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await p.page.emulateMedia({ colorScheme, forcedColors, reducedMotion: 'reduce' });
     flaws.push(...await p.flaws(as, rules));
-    await p.shot(`${name}-${screen}-${colorScheme}`);
+    await p.shot(`${name}-${as}`);
   }
+  await p.page.emulateMedia({ forcedColors: 'none' });
   await p.page.evaluate(() => { document.documentElement.dir = 'rtl'; });
   flaws.push(...photographed ? await p.flaws('from right to left', 'width') : await p.wide('from right to left'));
   return flaws;
