@@ -74,6 +74,7 @@ var importRules = []struct{ pkg, own, others string }{
 	{"host/web", "sdk host host/access host/audit host/connectflow host/events host/form host/registry", ""},
 	{"host/memstore", "host", ""},
 	{"internal/sqlrow", "host", ""},
+	{"internal/nameserver", "", "x/net"},
 	{"internal/tools", "", ""},
 	{"host/sqlitestore", "host internal/sqlrow", "sqlite"},
 	{"host/pgstore", "host internal/sqlrow", "pgx"},
