@@ -132,14 +132,14 @@ RACED := ./host ./host/registry ./sdk ./sdk/oauth ./sdk/serve ./host/access ./ho
 LONGEST := ./internal/formtest ./cmd/credhost ./internal/storm ./host/pgstore ./host/web ./internal/hostile ./internal/attack ./internal/realoauth ./internal/canary
 
 # What make lint has vetted is not vetted once more for each test. Tests wait for
-# much, so one package more is tested at a time than there are
-# processors.
-AT_ONCE = -p $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
+# much, so one package more is tested at a time than there are processors, each of
+# which may take longer for it.
+WHOLE = -vet=off -timeout 20m -p $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 .PHONY: race
 race: need-cc ## run all tests, those of what is concurrent under the race detector
-	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race -vet=off $(AT_ONCE) $(TESTFLAGS)" PACKAGES="$(RACED)"
-	@$(MAKE) --no-print-directory test TESTFLAGS="-vet=off $(AT_ONCE) $(TESTFLAGS)" PACKAGES="$(LONGEST) $(filter-out $(shell $(GO) list $(RACED)),$(shell $(GO) list ./...))"
+	@$(MAKE) --no-print-directory test CGO_ENABLED=1 TESTFLAGS="-race $(WHOLE) $(TESTFLAGS)" PACKAGES="$(RACED)"
+	@$(MAKE) --no-print-directory test TESTFLAGS="$(WHOLE) $(TESTFLAGS)" PACKAGES="$(LONGEST) $(filter-out $(shell $(GO) list $(RACED)),$(shell $(GO) list ./...))"
 
 .PHONY: lint
 lint: need-go ## check formatting and go.mod, then go vet and staticcheck

@@ -315,7 +315,7 @@ func (h *Host) Workspace(name string) *Workspace {
 	if w, ok := h.workspaces.Load(name); ok {
 		return w.(*Workspace)
 	}
-	if !workspaceName.MatchString(name) {
+	if len(name) > 64 || !workspaceName.MatchString(name) {
 		return &Workspace{h: h, name: name, err: sdk.Errorf(sdk.Invalid, "a workspace's name has up to 64 letters, digits, hyphens, underscores and dots")}
 	}
 	w, _ := h.workspaces.LoadOrStore(name, &Workspace{h: h, name: name})

@@ -28,7 +28,7 @@ type Workspace struct {
 	loads   singleflight.Group // of origins, by ID
 }
 
-var workspaceName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
+var workspaceName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
 
 // Name returns the workspace's name.
 func (w *Workspace) Name() string { return w.name }

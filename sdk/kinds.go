@@ -158,10 +158,11 @@ func parseJSON(v string) (string, *Error) {
 	return b.String(), nil
 }
 
-var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,30})$`)
+// integer is a whole number without leading zeros.
+var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
 func parseNumber(v string) (string, *Error) {
-	if integer.MatchString(v) && v != "-0" {
+	if len(strings.TrimPrefix(v, "-")) <= 31 && v != "-0" && integer.MatchString(v) {
 		return v, nil
 	}
 	x, err := strconv.ParseFloat(v, 64)

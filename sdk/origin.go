@@ -63,11 +63,32 @@ func canonicalPort(port string) (string, bool) {
 	return strconv.FormatUint(n, 10), err == nil && n > 0
 }
 
-var (
-	label    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	hostname = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
-	numeric  = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)
-)
+// isLabel reports whether s is a part of a DNS name, in lower case (RFC 1035,
+// section 2.3.1; RFC 1123, section 2.1), which may have the given character besides.
+func isLabel(s string, besides byte) bool {
+	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != besides {
+			return false
+		}
+	}
+	return true
+}
+
+// isHostname reports whether s is a DNS name, in lower case. Names of hosts have no
+// underscore, but some that are in use do.
+func isHostname(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if !isLabel(label, '_') {
+			return false
+		}
+	}
+	return len(s) <= 253
+}
+
+var numeric = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)
 
 // canonicalHost returns host in lower case, and in brackets if it is an IPv6
 // address. It takes IP addresses without a zone, and names that no resolver
@@ -81,7 +102,7 @@ func canonicalHost(host string) (string, bool) {
 	}
 	host = lower(host)
 	last := host[strings.LastIndexByte(host, '.')+1:]
-	return host, len(host) <= 253 && hostname.MatchString(host) && !numeric.MatchString(last)
+	return host, isHostname(host) && !numeric.MatchString(last)
 }
 
 // lower is strings.ToLower for ASCII alone: that makes a k of the Kelvin sign.

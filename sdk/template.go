@@ -209,7 +209,7 @@ func (p OriginPart) fit(answer string) (string, bool) {
 	case HostPart:
 		return canonicalHost(answer)
 	}
-	return lower(answer), label.MatchString(lower(answer))
+	return lower(answer), isLabel(lower(answer), '-')
 }
 
 // isHostHole reports whether a whole host may stand in a hole. That is not for

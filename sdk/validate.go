@@ -20,6 +20,7 @@ const (
 	MaxOptions = 1000
 	MaxIcon    = 16 << 10                // bytes
 	MaxText    = 4 << 10                 // bytes of a title, a help, a notice and the like
+	maxName    = 64                      // characters of the name of a type or a field
 	maxDepth   = 16                      // of conditions
 	MaxReuse   = 10 * 365 * 24 * 60 * 60 // seconds: ten years
 	maxOrigins = 100                     // of both kinds
@@ -28,8 +29,8 @@ const (
 var kinds = []Kind{Text, LongText, URL, Choice, Bool, Number, DateTime, JSON, Pairs, Hidden}
 
 var (
-	typeName  = regexp.MustCompile(`^[a-z][a-zA-Z0-9-]{0,63}$`)
-	fieldName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{0,63}$`)
+	typeName  = regexp.MustCompile(`^[a-z][a-zA-Z0-9-]*$`)
+	fieldName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]*$`)
 
 	// languageTag is the common part of BCP 47: a language, a script, a region.
 	languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$`)
@@ -42,7 +43,7 @@ var reserved = []string{"constructor", "prototype", "hasOwnProperty", "isPrototy
 // an answer: the errors of all its parts, joined.
 func (s Schema) Validate() error {
 	v := validation{s: s}
-	v.check(typeName.MatchString(s.Name), "name must begin with a lower-case letter and have at most 64 letters, digits and hyphens")
+	v.check(len(s.Name) <= maxName && typeName.MatchString(s.Name), "name must begin with a lower-case letter and have at most 64 letters, digits and hyphens")
 	v.check(s.Title != "" && isLine(s.Title), "needs a title: a line of at most 4 KiB")
 	v.check(s.Version >= 0, "version is negative")
 	v.check(s.ReuseSeconds >= 0 && s.ReuseSeconds <= MaxReuse, "reuseSeconds must be from 0 to ten years")
@@ -117,7 +118,7 @@ func (v *validation) check(ok bool, format string, args ...any) {
 func (v *validation) field(i int, f Field) {
 	where := fmt.Sprintf("field %q", printable(f.Name))
 	check := func(ok bool, format string, args ...any) { v.check(ok, where+": "+format, args...) }
-	check(fieldName.MatchString(f.Name), "name must begin with a letter and have at most 64 letters, digits and underscores")
+	check(len(f.Name) <= maxName && fieldName.MatchString(f.Name), "name must begin with a letter and have at most 64 letters, digits and underscores")
 	check(!slices.Contains(reserved, f.Name), "name is reserved")
 	check(!slices.ContainsFunc(v.s.Fields[:i], func(g Field) bool { return g.Name == f.Name }), "name is used twice")
 	check(f.Title != "" || f.Kind == Hidden, "needs a title")

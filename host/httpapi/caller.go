@@ -154,13 +154,16 @@ func (s *server) enter(ctx context.Context, to *route, c access.Caller, named []
 	return in, workspace, nil
 }
 
-var anID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$`)
+// anID is what an ID in a path is, of at most 200 characters.
+var anID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
+
+func isID(s string) bool { return len(s) <= 200 && anID.MatchString(s) }
 
 // allowed refuses what a caller may not do. What it does not see is not there,
 // whatever else it lacks; to find that out takes the same work.
 func (s *server) allowed(to *route, c access.Caller, workspace string, r *http.Request) *failure {
 	for name := range strings.SplitSeq(to.path, "/") {
-		if p, ok := strings.CutPrefix(name, "{"); ok && !anID.MatchString(r.PathValue(strings.TrimSuffix(p, "}"))) {
+		if p, ok := strings.CutPrefix(name, "{"); ok && !isID(r.PathValue(strings.TrimSuffix(p, "}"))) {
 			return notFound()
 		}
 	}

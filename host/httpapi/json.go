@@ -198,7 +198,7 @@ func known(s *huma.Schema) []string {
 // member is the JSON Pointer of a member, or of what it is in if its name may be
 // anything: a secret in the wrong place, say.
 func member(at, name string) string {
-	if !safeName.MatchString(name) {
+	if !isSafeName(name) {
 		return at
 	}
 	return at + "/" + name

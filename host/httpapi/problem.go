@@ -140,7 +140,7 @@ func (s *server) asFailure(ctx context.Context, err error) *failure {
 		}
 		return fail("internal", "something went wrong on our side: try again later, or give the request's ID to who runs this host")
 	}
-	if one.Field != "" && !safeName.MatchString(one.Field) {
+	if one.Field != "" && !isSafeName(one.Field) {
 		one = one.Because(nil)
 		one.Field = ""
 	}
@@ -201,7 +201,7 @@ func translated(err error, many sdk.Errors, f *form.Form) []Fault {
 		}
 	}
 	for i, e := range many {
-		if e.Field != "" && !safeName.MatchString(e.Field) {
+		if e.Field != "" && !isSafeName(e.Field) {
 			faults[i].Field, faults[i].Detail = "", "there is no such field"
 		}
 	}
@@ -232,7 +232,11 @@ func ofHuma(m *huma.ErrorModel) *failure {
 	return f
 }
 
-var safeName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,63}$`)
+// safeName is what may be repeated as the name of something, of at most 64
+// characters.
+var safeName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
+
+func isSafeName(s string) bool { return len(s) <= 64 && safeName.MatchString(s) }
 
 func ofHumaDetail(e *huma.ErrorDetail) Fault {
 	place, name, _ := strings.Cut(e.Location, ".")
@@ -247,7 +251,7 @@ func ofHumaDetail(e *huma.ErrorDetail) Fault {
 		fault.Pointer = pointer(name)
 		return fault
 	}
-	if !safeName.MatchString(name) { // a name that is none may be anything: a secret in the wrong place, say
+	if !isSafeName(name) { // a name that is none may be anything: a secret in the wrong place, say
 		name = ""
 	}
 	fault.Parameter = name
@@ -263,7 +267,7 @@ func pointer(path string) string {
 		if part == "" {
 			continue
 		}
-		if !safeName.MatchString(part) {
+		if !isSafeName(part) {
 			break
 		}
 		b.WriteString("/" + part)

@@ -18,7 +18,9 @@ const prefix = "credhost-plugin-"
 
 // programName is what follows the prefix. A file with a dot there, such as a
 // signature or an editor's copy, is no program.
-var programName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+var programName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+
+func isProgramName(name string) bool { return len(name) <= 64 && programName.MatchString(name) }
 
 // maxProgram is how large a program may be, with all its files, in bytes.
 const maxProgram = 512 << 20
@@ -81,7 +83,7 @@ func findIn(dir string) ([]found, error) {
 		}
 		f := found{name: name, path: filepath.Join(dir, e.Name())}
 		switch {
-		case !programName.MatchString(name):
+		case !isProgramName(name):
 			f.err = fmt.Errorf("the name after %q must have lower-case letters, digits and hyphens: rename it", prefix)
 		case openToAll(info):
 			f.err = fmt.Errorf("everybody may write to its folder: chmod o-w %s", dir)

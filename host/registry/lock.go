@@ -129,7 +129,7 @@ func parseLock(ctx context.Context, data []byte) (*lockFile, error) {
 // What the names in a lock file are like.
 var (
 	platformName = regexp.MustCompile(`^[a-z0-9]{1,32}/[a-z0-9]{1,32}$`)
-	typeName     = regexp.MustCompile(`^[a-z][a-zA-Z0-9-]{0,63}$`) // as package sdk has it
+	typeName     = regexp.MustCompile(`^[a-z][a-zA-Z0-9-]*$`) // as package sdk has it, of at most 64 characters
 )
 
 // check refuses a lock file that this package did not write.
@@ -137,7 +137,7 @@ func (l *lockFile) check() error {
 	owners := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(l.Programs)) {
 		p := l.Programs[name]
-		if !programName.MatchString(name) || p == nil {
+		if !isProgramName(name) || p == nil {
 			return fmt.Errorf("%q is not a plugin's entry: remove it", printable(name, 64))
 		}
 		for _, typ := range p.Types {
@@ -161,7 +161,7 @@ func (p *pinned) check() error {
 		}
 	}
 	for _, typ := range p.Types {
-		if !typeName.MatchString(typ) {
+		if len(typ) > 64 || !typeName.MatchString(typ) {
 			return fmt.Errorf("%q is not the name of a type", printable(typ, 64))
 		}
 	}

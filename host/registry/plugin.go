@@ -169,7 +169,7 @@ func (f *facade) try(ctx context.Context, s *slot, c call) (again bool, err erro
 func (p *process) died(err error) error {
 	select {
 	case <-p.child.done:
-	case <-time.After(drainTime + 100*time.Millisecond):
+	case <-time.After(dyingTime):
 		p.kill("it closed its connection")
 	}
 	return sdk.Errorf(sdk.Unavailable, "plugin %s died in the call (%s): try again; its last words are in the log", p.name, p.ending()).Because(err)

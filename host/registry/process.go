@@ -220,7 +220,7 @@ func (p *process) explain(ctx context.Context, err error) error {
 	}
 	select {
 	case <-p.child.done:
-	case <-time.After(drainTime + 100*time.Millisecond):
+	case <-time.After(dyingTime):
 	}
 	if bad := p.child.refused(); bad != nil {
 		return bad

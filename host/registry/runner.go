@@ -32,6 +32,10 @@ const socketDirEnv = plugin.EnvUnixSocketDir
 // it left behind may hold its pipes open for ever.
 const drainTime = 200 * time.Millisecond
 
+// dyingTime is how long a process that has cut its connection may take until it is
+// gone. One that crashes writes down where, and what it says is worth waiting for.
+const dyingTime = 2 * time.Second
+
 // A child is one plugin process: how go-plugin starts it, hears its first line
 // and ends it. Go-plugin reaches the process through nothing else, and none of
 // what it may wait for here lasts longer than the process:

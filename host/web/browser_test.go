@@ -51,7 +51,7 @@ func (h *house) drive(t *testing.T, world map[string]string, files ...string) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", append([]string{"--test"}, files...)...)
 	cmd.Dir, cmd.WaitDelay = "testdata/browser", 5*time.Second

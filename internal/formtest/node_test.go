@@ -71,7 +71,7 @@ var nodeRan = regexp.MustCompile(`^ℹ pass ([0-9]+)`)
 // node runs Node.js in folder node, and returns how many tests passed.
 func node(t *testing.T, env []string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = "node", env, 5*time.Second
