@@ -114,6 +114,17 @@ func TestTwoWays(t *testing.T) {
 	}
 }
 
+// A limit whose host has something beside it is none: it would be read as another.
+func TestLimitsOfOddHosts(t *testing.T) {
+	t.Parallel()
+	p := open(t, nil, nil)
+	for _, limit := range []string{"https://api.example#x/v1/*", "https://api.example?x/v1/*", "api.example#.evil.example/*", "https://a@api.example/*", "https://%61pi.example/*", "https://*.example/*"} {
+		if _, _, err := p.CreateKey(p.as(operator), access.NewKey{Scopes: []access.Scope{access.Use}, Limits: access.Limits{URLs: []string{limit}}}); !errors.Is(err, sdk.Invalid) {
+			t.Errorf("%s: %v", limit, err)
+		}
+	}
+}
+
 func TestPermitsRequest(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil, nil)

@@ -31,7 +31,7 @@ func canonicalURL(text string) (string, error) {
 			return "", errors.New("it has no path: end it with /* for all there is")
 		}
 		path = rest[slash:]
-		if strings.ContainsAny(rest[:slash], "@*") || !slices.Contains([]string{"http", "https"}, scheme) {
+		if strings.ContainsAny(rest[:slash], "@*?#%") || !slices.Contains([]string{"http", "https"}, scheme) {
 			return "", errors.New("it must begin with https://, a host and a slash, or with a slash")
 		}
 		if origin = sdk.Origin(scheme + "://" + rest[:slash]); origin == "" {

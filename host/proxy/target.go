@@ -82,7 +82,7 @@ func (t *target) canonical(authority string) error {
 	default:
 		return errScheme
 	}
-	if strings.ContainsAny(authority, "@%") {
+	if strings.ContainsAny(authority, "@%#") { // which Origin takes for what stands beside a host
 		return errHost
 	}
 	_, host, ok := strings.Cut(sdk.Origin(t.scheme+"://"+authority), "://")

@@ -85,6 +85,10 @@ func TestTargetsThatAreRefused(t *testing.T) {
 		"/proxy/" + id + "/http/%31.example/":      "malformed",
 		"/proxy/" + id + "/http/a.example./":       "malformed",
 		"/proxy/" + id + "/http/" + host + "/é":    "malformed",
+		"/proxy/" + id + "/http/" + host + "/#x":   "malformed",
+		"/proxy/" + id + "/http/" + host + "#x":    "malformed",
+		"/proxy/" + id + "/http/" + host + "#/x":   "malformed",
+		"http://" + host + "#.evil.example/":       "", // as net/http has it
 		"//proxy/" + id + "/http/" + host + "/":    "",
 		"ftp://" + host + "/":                      "malformed",
 		"http://u:p@" + host + "/":                 "malformed",
@@ -177,7 +181,7 @@ func FuzzTarget(f *testing.F) {
 		io.WriteString(conn, ok)
 	})
 	id, at := s.createAt(f, service.url()), service.Addr().String()
-	for _, seed := range []string{"/", "/a%2Fb?c", "//a/../b", "?x", "/{a}|\\", "/a b", "@evil.example/", "/%00", ":80/", "/#x"} {
+	for _, seed := range []string{"/", "/a%2Fb?c", "//a/../b", "?x", "/{a}|\\", "/a b", "@evil.example/", "/%00", ":80/", "/#x", "#", "#.evil.example/"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, after string) {
