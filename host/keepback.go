@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -89,21 +90,10 @@ func keepCookies(resp *http.Response, l *live) {
 // headers of answers. What is shorter stands there by chance, too.
 const minEcho = 8
 
-// echoesOf returns the texts by which a service would give a grant away: each
-// secret that is attached, as it is, as a URL has it, and as a URL has it that is
-// a parameter of another: the page to return to after a login, say.
+// echoesOf returns the texts by which a service would give a grant away, the
+// longest first: each secret that is attached, as [withEchoes] has it.
 func echoesOf(g sdk.Grant) (all []string) {
-	add := func(secret string) {
-		if len(secret) < minEcho {
-			return
-		}
-		query, path := url.QueryEscape(secret), url.PathEscape(secret)
-		for _, form := range []string{secret, query, path, url.QueryEscape(query), url.QueryEscape(path)} {
-			if !slices.Contains(all, form) {
-				all = append(all, form)
-			}
-		}
-	}
+	add := func(secret string) { all = withEchoes(all, secret) }
 	for name, values := range g.Header {
 		for _, v := range values {
 			if name == "Cookie" {
@@ -130,8 +120,85 @@ func echoesOf(g sdk.Grant) (all []string) {
 	for _, v := range g.Path {
 		add(v)
 	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may hold another
+	longestFirst(all)
 	return all
+}
+
+// withEchoes adds the forms in which a service repeats a secret: as it is, as a URL
+// has it, and as a URL has it that is a parameter of another: the page to return to
+// after a login, say.
+func withEchoes(all []string, secret string) []string {
+	if len(secret) < minEcho {
+		return all
+	}
+	query, path := url.QueryEscape(secret), url.PathEscape(secret)
+	for _, form := range []string{secret, query, path, url.QueryEscape(query), url.QueryEscape(path)} {
+		if !slices.Contains(all, form) {
+			all = append(all, form)
+		}
+	}
+	return all
+}
+
+// longestFirst sorts texts of which one may hold another.
+func longestFirst(all []string) {
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+}
+
+// minProof is the least number of characters of what proves that somebody has a
+// secret: of a short hash, in base64.
+const minProof = 24
+
+// aside are parameters of a signature that are no proof (RFC 7616, section 3.4): a
+// service may say them again, and mean them.
+var aside = []string{"nonce", "cnonce", "opaque", "realm", "username"}
+
+// proofsOf returns the proofs in what a signature adds to a request: the words that
+// look like hashes, and are not of its address. What else is signed with is a time,
+// say, which an answer may have, too.
+func proofsOf(s sdk.Signature, address string) (all []string) {
+	texts := strings.Split(s.Query, "&")
+	for _, values := range s.Header {
+		for _, v := range values {
+			texts = append(texts, strings.FieldsFunc(v, func(c rune) bool { return c == ' ' || c == ',' || c == ';' })...)
+		}
+	}
+	for _, word := range texts {
+		if name, value, _ := strings.Cut(word, "="); strings.Trim(value, "=") != "" {
+			if slices.Contains(aside, strings.ToLower(name)) {
+				continue
+			}
+			word = strings.Trim(value, `"`)
+		}
+		if plain, err := url.PathUnescape(word); err == nil {
+			word = plain
+		}
+		if len(word) >= minProof && strings.Trim(word, proofChars) == "" && !strings.Contains(address, word) {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+const proofChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=."
+
+// signedWith returns l for one request, to an address, that is signed besides: its
+// answer is to repeat nothing of that either.
+func (l *live) signedWith(s sdk.Signature, address string) *live {
+	one := *l
+	one.echoes = slices.Clone(l.echoes)
+	for _, proof := range proofsOf(s, address) {
+		one.echoes = withEchoes(one.echoes, proof)
+	}
+	longestFirst(one.echoes)
+	if added, _ := url.ParseQuery(s.Query); len(added) > 0 {
+		one.Query = maps.Clone(l.Query)
+		if one.Query == nil {
+			one.Query = url.Values{}
+		}
+		maps.Copy(one.Query, added)
+	}
+	return &one
 }
 
 // unecho takes out of an answer's status and headers what a service repeats

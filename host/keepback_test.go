@@ -4,9 +4,13 @@ package host_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/credhost/credhost/host"
@@ -64,6 +68,60 @@ func TestEchoes(t *testing.T) {
 			}
 			if got := resp.Header.Get("Location"); got != want || resp.Header.Get("X-Plain") != "as it is" {
 				t.Errorf("%s: Location is %q, want %q", place, got, want)
+			}
+		}
+	}
+}
+
+var aProof = regexp.MustCompile(`(?:Signature=|response=")([0-9a-f]+)`)
+
+// TestEchoesOfSignatures shows that nothing beside an answer's body repeats the proof
+// that its request was signed with, and that what is no proof stays.
+func TestEchoesOfSignatures(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	proof := ""
+	h := open(t, func(cfg *host.Config) { // whose services say what they were sent
+		services := testplugin.NewStandins()
+		parrot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent := r.Header.Get("Authorization")
+			if m := aProof.FindStringSubmatch(sent); m != nil {
+				mu.Lock()
+				proof = m[1]
+				mu.Unlock()
+			}
+			w.Header().Set("X-Sent", sent)
+			w.Header().Set("X-Date", r.Header.Get("X-Amz-Date"))
+			w.Header().Set("Link", "<https://evil.example/?sent="+url.QueryEscape(sent)+">; rel=next")
+			services.ServeHTTP(w, r)
+		}))
+		t.Cleanup(parrot.Close)
+		maps.Copy(cfg.Egress.Routes, services.Routes(parrot.URL))
+	})
+	lax, err := host.Open(defence.Without(t.Context(), defence.Unechoed), h.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lax.Close() })
+	for typ, at := range map[string]string{"sigv4": "https://s3.eu-central-1.amazonaws.com/bucket/key?b=2", "digest": "/me"} {
+		id := h.create(typ, nil)
+		if at[0] == '/' {
+			at = originOf(t, h, id) + at
+		}
+		for _, ws := range []*host.Workspace{h.Workspace, lax.Workspace("acme")} {
+			resp, err := ws.Client(id).Get(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			mu.Lock()
+			shown, own := fmt.Sprint(resp.Header), proof
+			mu.Unlock()
+			if leaks, want := strings.Contains(shown, own), ws != h.Workspace; own == "" || leaks != want || resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: status %d; that the answer shows the proof %.8s… is %v, want %v: %v", typ, resp.StatusCode, own, leaks, want, resp.Header)
+			}
+			if typ == "sigv4" && len(resp.Header.Get("X-Date")) != len("20260102T030405Z") {
+				t.Errorf("the time of the signature became %q", resp.Header.Get("X-Date"))
 			}
 		}
 	}

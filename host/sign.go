@@ -61,16 +61,18 @@ func (b *body) open(r *http.Request) (io.ReadCloser, error) {
 	return r.GetBody()
 }
 
-// sign has the plugin sign r as it will be sent, and adds the signature.
-func (e *entry) sign(ctx context.Context, l *live, r *http.Request) error {
+// sign has the plugin sign r as it will be sent, and adds the signature. It returns
+// l as it is for the answer.
+func (e *entry) sign(ctx context.Context, l *live, r *http.Request) (*live, error) {
 	parts, err := e.parts(l, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s, err := l.signer.Sign(ctx, l.in, l.Grant, parts)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	signed := l.signedWith(s, r.URL.String())
 	if !e.w.h.lax.folded {
 		own := slices.Collect(maps.Keys(s.Header))
 		for name := range r.Header {
@@ -84,7 +86,7 @@ func (e *entry) sign(ctx context.Context, l *live, r *http.Request) error {
 		s.Query = "&" + s.Query
 	}
 	r.URL.RawQuery += s.Query
-	return nil
+	return signed, nil
 }
 
 // signing makes l ready for [entry.sign], if it is signed with at all.

@@ -43,7 +43,8 @@ func (w *Workspace) Authenticate(ctx context.Context, id string, r *http.Request
 	if untidy {
 		w.h.tidy(l, r)
 	}
-	return e.attach(ctx, l, r)
+	_, err = e.attach(ctx, l, r)
+	return err
 }
 
 // Refused says that the service did not take the grant that
@@ -143,7 +144,7 @@ func (t transport) send(r *http.Request, e *entry, l *live, body *body, content 
 		out.ContentLength = int64(len(body.held))
 	}
 	t.w.h.tidy(l, out)
-	err := e.attach(r.Context(), l, out)
+	l, err := e.attach(r.Context(), l, out)
 	if err == nil {
 		out, err = t.passed.ready(out, l)
 	}
@@ -223,11 +224,12 @@ func where(origin string) string {
 	return origin
 }
 
-// attach puts l on r, and signs r if l says so.
-func (e *entry) attach(ctx context.Context, l *live, r *http.Request) error {
+// attach puts l on r, and signs r if l says so. It returns what the answer is to
+// repeat nothing of: l, and what r was signed with.
+func (e *entry) attach(ctx context.Context, l *live, r *http.Request) (*live, error) {
 	l.put(r)
 	if l.Sign == 0 {
-		return nil
+		return l, nil
 	}
 	return e.sign(ctx, l, r)
 }

@@ -156,7 +156,7 @@ func (w *world) hearRequest(r *http.Request, body []byte) {
 	}
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		_, credentials, _ := strings.Cut(auth, " ")
-		w.nest.Add("authorization", credentials)
+		w.nest.Add("authorization", proofIn(credentials))
 	}
 	for _, c := range r.Cookies() {
 		w.nest.Add("cookie", c.Value)
@@ -164,6 +164,18 @@ func (w *world) hearRequest(r *http.Request, body []byte) {
 	if len(body) > 0 && !bytes.ContainsAny(body, "&={ ") {
 		w.nest.Add("refresh token", string(body)) // mortal's
 	}
+}
+
+// proofIn returns what is secret of an Authorization: all of it, or, where it says in
+// clear what it is a proof of, the proof (AWS's Signature Version 4; RFC 7616).
+func proofIn(credentials string) string {
+	for _, before := range []string{"Signature=", `response="`} {
+		if _, proof, ok := strings.Cut(credentials, before); ok {
+			proof, _, _ = strings.Cut(proof, `"`)
+			return proof
+		}
+	}
+	return credentials
 }
 
 func (w *world) hearAnswer(rec *httptest.ResponseRecorder) {
