@@ -92,6 +92,7 @@ func TestEchoesOfSignatures(t *testing.T) {
 			}
 			w.Header().Set("X-Sent", sent)
 			w.Header().Set("X-Date", r.Header.Get("X-Amz-Date"))
+			w.Header().Set("Etag", r.Header.Get("X-Amz-Content-Sha256"))
 			w.Header().Set("Link", "<https://evil.example/?sent="+url.QueryEscape(sent)+">; rel=next")
 			services.ServeHTTP(w, r)
 		}))
@@ -120,8 +121,8 @@ func TestEchoesOfSignatures(t *testing.T) {
 			if leaks, want := strings.Contains(shown, own), ws != h.Workspace; own == "" || leaks != want || resp.StatusCode != http.StatusOK {
 				t.Errorf("%s: status %d; that the answer shows the proof %.8s… is %v, want %v: %v", typ, resp.StatusCode, own, leaks, want, resp.Header)
 			}
-			if typ == "sigv4" && len(resp.Header.Get("X-Date")) != len("20260102T030405Z") {
-				t.Errorf("the time of the signature became %q", resp.Header.Get("X-Date"))
+			if date, hash := resp.Header.Get("X-Date"), resp.Header.Get("Etag"); typ == "sigv4" && (len(date) != len("20260102T030405Z") || len(hash) != 64) {
+				t.Errorf("the time of the signature became %q, and the hash of the body %q", date, hash)
 			}
 		}
 	}
