@@ -225,7 +225,7 @@ func (r Read) folder() bool {
 // A tree is a root that is being put together.
 type tree struct {
 	s    *script
-	at   string          // where it is for now
+	at   string          // where it is until it is put in its place
 	made map[string]bool // paths in it
 }
 
